@@ -1,0 +1,3 @@
+"""enhance: batch image enhancement from the command line."""
+
+__version__ = "0.1.0"

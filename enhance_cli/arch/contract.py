@@ -1,0 +1,63 @@
+"""What the engine must know of a network: its quirks, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
+
+Task = Literal["sr", "dejpeg", "denoise", "deblur"]
+Colour = Literal["y", "gray", "rgb"]
+Condition = Literal["sigma", "quality"]
+Tiling = Literal["exact", "approximate", "whole"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchSpec:
+    """How one configured network wants to be fed.
+
+    The network is called as `net(x)`, or `net(x, condition)` where `condition` is set:
+    x is (N, C, H, W) float32 in 0..value_range, C = 3 (RGB) for colour "rgb" and 1 otherwise.
+    """
+
+    colour: Colour
+    """"rgb": three channels; "y": luma, chroma goes a plain way; "gray": one channel, colour plane by plane."""
+    scale: int = 1
+    """Output size over the size of the picture given by the user."""
+    pre_upsampled: bool = False
+    """The network wants its input enlarged (bicubic, kept in float) to the output size beforehand.
+    It then serves any scale, `scale` is 1, and `halo` and `multiple` count enlarged pixels."""
+    value_range: float = 1.0
+    """Largest value of input and output: 1 or 255."""
+    multiple: int = 1
+    """Input height and width must be multiples of this; the engine pads and crops."""
+    minimum: int = 1
+    """Smallest input height and width."""
+    halo: int
+    """Receptive radius in input pixels: how far an output pixel sees."""
+    tiling: Tiling = "exact"
+    """"exact": tiles with the full halo give the whole picture's result; "approximate": something
+    averages over the whole map; "whole": never tiled."""
+    condition: Condition | None = None
+    """Second argument, (N, 1, 1, 1) float32: noise sigma / 255, or JPEG quality / 100."""
+    output: int | None = None
+    """Which of several outputs is the result; None for networks with one output."""
+    half: tuple[Literal["bfloat16", "float16"], ...] = ("bfloat16", "float16")
+    """Reduced precisions in which the network is known to be harmless."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One registry entry: the module class and the function that tells its spec.
+
+    Both take the same plain keyword parameters, those stored with the weights.
+    """
+
+    build: Callable[..., nn.Module]
+    spec: Callable[..., ArchSpec]
+
+
+Parameters = dict[str, Any]
+"""Keyword parameters of a network, JSON-serialisable, as stored with its weights."""

@@ -1,0 +1,1 @@
+"""Datasets, protocols and reports of the benchmark."""

@@ -1,0 +1,1 @@
+"""Weights: the catalog of what is shipped, the store that finds files, the reader that loads them."""

@@ -1,0 +1,1 @@
+"""Applies one network to pictures of any size; never prints."""

@@ -1,0 +1,63 @@
+"""A decoded picture and everything about its file that must survive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is carried from the input file to the output file."""
+
+    icc: bytes | None = None
+    """ICC colour profile."""
+    exif: bytes | None = None
+    """EXIF block with orientation reset to 1, sizes corrected and thumbnail dropped."""
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    """Dots per inch, (x, y)."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded picture, upright (EXIF orientation applied)."""
+
+    pixels: Pixels
+    """(H, W, C), C = 1 (gray) or 3 (RGB); uint8 in 0..255 or uint16 in 0..65535."""
+    alpha: Pixels | None = None
+    """(H, W) of the same type, straight (not premultiplied), or None."""
+    metadata: Metadata = field(default_factory=Metadata)
+    format: str = "PNG"
+    """Format of the file it came from, as Pillow names it."""
+    jpeg_quality: int | None = None
+    """libjpeg quality 1..100 read from the file's quantisation tables; None if not a JPEG."""
+    jpeg_subsampling: str | None = None
+    """Chroma subsampling of a JPEG: "4:4:4", "4:2:2", "4:2:0" or "gray"."""
+    warnings: tuple[str, ...] = ()
+    """What the reader had to decide, one line each."""
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def gray(self) -> bool:
+        """Whether the picture has one channel."""
+        return self.pixels.shape[2] == 1
+
+    @property
+    def full_scale(self) -> int:
+        """Largest pixel value: 255 or 65535."""
+        return int(np.iinfo(self.pixels.dtype).max)

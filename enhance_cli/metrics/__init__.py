@@ -1,0 +1,1 @@
+"""PSNR, SSIM and PSNR-B in float64; no torch."""

@@ -1,0 +1,1 @@
+"""The trainer: recipe, data, losses, loop."""
