@@ -1,0 +1,78 @@
+"""UNet: a narrow residual U-Net on the 2x2-unshuffled picture, for denoising, JPEG and deblurring on CPUs.
+
+Why this one: working on quarter-size planes makes every layer four times cheaper (FFDNet, Zhang et al.
+2018); two further halvings buy the wide view that JPEG blocks and motion blur need for a few percent
+of the work; residual blocks on U-Net levels give more dB for each operation than a plain chain (DRUNet,
+Zhang et al. 2021). A constant map carries noise level or JPEG quality, so one model serves a whole range.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from enhance_cli.arch.contract import ArchSpec, Condition
+
+
+class UNet(nn.Module):
+    """x: (N, n_colours, H, W) in [0, 1], H and W multiples of 8; condition: (N, 1, 1, 1) -> same shape as x."""
+
+    def __init__(
+        self, *, n_colours: int = 3, n_feats: int = 32, n_blocks: int = 2, condition: Condition | None = None
+    ) -> None:
+        super().__init__()
+        self.n_maps = 1 if condition else 0
+        wide, wider = 2 * n_feats, 4 * n_feats
+        self.head = nn.Conv2d(4 * n_colours + self.n_maps, n_feats, 3, padding=1)
+        self.enc1, self.down1 = _level(n_feats, n_blocks), nn.Conv2d(n_feats, wide, 2, stride=2)
+        self.enc2, self.down2 = _level(wide, n_blocks), nn.Conv2d(wide, wider, 2, stride=2)
+        self.bottom = _level(wider, n_blocks)
+        self.up2, self.dec2 = nn.ConvTranspose2d(wider, wide, 2, stride=2), _level(wide, n_blocks)
+        self.up1, self.dec1 = nn.ConvTranspose2d(wide, n_feats, 2, stride=2), _level(n_feats, n_blocks)
+        self.tail = nn.Conv2d(n_feats, 4 * n_colours, 3, padding=1)
+        nn.init.trunc_normal_(self.tail.weight, std=1e-3)
+        nn.init.zeros_(self.tail.bias)
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Restore x; `condition` is sigma / 255 or quality / 100 where the network was built for one."""
+        y = F.pixel_unshuffle(x, 2)
+        if condition is not None:
+            y = torch.cat([y, condition.to(y.dtype).expand(-1, self.n_maps, *y.shape[2:])], 1)
+        skip0 = self.head(y)
+        skip1 = self.enc1(skip0)
+        skip2 = self.enc2(self.down1(skip1))
+        y = self.bottom(self.down2(skip2))
+        y = self.dec2(self.up2(y) + skip2)
+        y = self.dec1(self.up1(y) + skip1)
+        return x + F.pixel_shuffle(self.tail(y + skip0), 2)
+
+
+class Block(nn.Module):
+    """Residual block: conv, ReLU, conv, plus the input."""
+
+    def __init__(self, n_feats: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
+        self.conv2 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, n_feats, H, W), same shape out."""
+        return x + self.conv2(F.relu(self.conv1(x)))
+
+
+def _level(n_feats: int, n_blocks: int) -> nn.Sequential:
+    return nn.Sequential(*(Block(n_feats) for _ in range(n_blocks)))
+
+
+def spec(
+    *, n_colours: int = 3, n_feats: int = 32, n_blocks: int = 2, condition: Condition | None = None
+) -> ArchSpec:
+    """How `UNet` with these parameters wants to be fed."""
+    convs = 2 * n_blocks
+    # A 3x3 convolution at 1/2, 1/4, 1/8 size sees 2, 4, 8 pixels further; head, tail, both sides of the
+    # upper levels, and one cell of the coarsest grid because pixels of a cell share their view.
+    reach = 2 * 2 + 2 * convs * 2 + 2 * convs * 4 + convs * 8
+    return ArchSpec(
+        colour="rgb" if n_colours == 3 else "gray", multiple=8, minimum=8, halo=reach + 8, condition=condition
+    )
