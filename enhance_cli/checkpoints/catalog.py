@@ -1,0 +1,170 @@
+"""The catalog of shipped weights: frozen records read from weights/catalog.toml.  No torch."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from enhance_cli.checkpoints import store
+from enhance_cli.errors import ModelError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+TASKS = ("sr", "dejpeg", "denoise", "deblur")
+COLOURS = ("y", "gray", "rgb")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """One shipped set of weights, as its [[weights]] table in the catalog tells it."""
+
+    name: str
+    """What `--model` takes."""
+    file: str
+    """File name inside the weights folder."""
+    sha256: str
+    """Of that file, lower-case hex."""
+    arch: str
+    """Key in the registry of networks."""
+    task: str
+    """"sr", "dejpeg", "denoise" or "deblur"."""
+    scale: int = 1
+    """Enlargement; 1 where the picture keeps its size."""
+    colour: str
+    """"y", "gray" or "rgb", as in ArchSpec."""
+    condition_range: tuple[float, float] | None = None
+    """Smallest and largest condition trained for (sigma 0..255 or quality 1..100), both included."""
+    default: bool = False
+    """Whether a task takes it unasked."""
+    licence: str
+    parameters: int
+    """How many numbers were trained."""
+    summary: str
+    """One line for `enhance models list`."""
+
+
+def catalog() -> tuple[Weights, ...]:
+    """All shipped weights in the catalog's order; ModelError if the catalog is missing or malformed."""
+    return read_catalog(store.weights_folder() / store.CATALOG_NAME)
+
+
+def find(name: str) -> Weights:
+    """The weights of that name; ModelError that lists names like it."""
+    known = {weights.name: weights for weights in catalog()}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known) or list(known)
+    raise ModelError(
+        f"unknown model {name!r}; did you mean {', '.join(near)}? (enhance models list shows all)"
+    )
+
+
+def default_for(task: str, *, scale: int = 1, gray: bool) -> Weights:
+    """What a task takes unasked: of its task and scale, a default first, then one of fitting colour.
+
+    `gray` says whether the picture has one channel.  ModelError where nothing has that task and scale.
+    """
+    of_task = [weights for weights in catalog() if weights.task == task]
+    fitting = [weights for weights in of_task if weights.scale == scale]
+    if not fitting:
+        scales = ", ".join(str(scale) for scale in sorted({weights.scale for weights in of_task}))
+        raise ModelError(f"no model for {task} at scale {scale}; scales there are: {scales or 'none'}")
+    colours = ("gray", "y") if gray else ("rgb",)
+    return max(fitting, key=lambda weights: (weights.default, weights.colour in colours))
+
+
+def read_catalog(path: Path) -> tuple[Weights, ...]:
+    """Parse one catalog file; ModelError says which table and key is wrong."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"no weights catalog at {path}; reinstall the package") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path} is not valid TOML: {error}") from error
+    tables = document.get("weights", [])
+    if set(document) - {"weights"} or not isinstance(tables, list):
+        raise ModelError(f"{path} must hold [[weights]] tables and nothing else")
+    records = tuple(_record(table, f"{path}, weights {number}") for number, table in enumerate(tables, 1))
+    _check_names(records, path)
+    return records
+
+
+def _record(table: Any, where: str) -> Weights:
+    if not isinstance(table, dict):
+        raise ModelError(f"{where}: not a table")
+    known = {field.name: field for field in fields(Weights)}
+    for key in table:
+        if key not in known:
+            raise ModelError(f"{where}: unknown key {key!r}; known: {', '.join(known)}")
+    for key, field in known.items():
+        if key not in table and field.default is MISSING:
+            raise ModelError(f"{where}: key {key!r} is missing")
+    for key, value in table.items():
+        if not _valid(key, value):
+            raise ModelError(f"{where}: {key} = {value!r} is not {EXPECTED[key]}")
+    if "condition_range" in table:
+        low, high = table["condition_range"]
+        table = {**table, "condition_range": (float(low), float(high))}
+    return Weights(**table)
+
+
+EXPECTED = {
+    "name": "a non-empty string",
+    "file": "a plain file name that ends in .safetensors",
+    "sha256": "64 lower-case hex digits",
+    "arch": "a non-empty string",
+    "task": f"one of {', '.join(TASKS)}",
+    "scale": "a positive whole number",
+    "colour": f"one of {', '.join(COLOURS)}",
+    "condition_range": "two rising numbers",
+    "default": "true or false",
+    "licence": "a non-empty string",
+    "parameters": "a positive whole number",
+    "summary": "a non-empty string",
+}
+
+
+def _valid(key: str, value: Any) -> bool:
+    match key:
+        case "default":
+            return isinstance(value, bool)
+        case "scale" | "parameters":
+            return _is_number(value, int) and value > 0
+        case "condition_range":
+            return (
+                isinstance(value, list)
+                and len(value) == 2
+                and all(_is_number(end, (int, float)) for end in value)
+                and value[0] < value[1]
+            )
+    if not isinstance(value, str) or not value:
+        return False
+    match key:
+        case "file":
+            return Path(value).name == value and "\\" not in value and value.endswith(".safetensors")
+        case "sha256":
+            return len(value) == 64 and set(value) <= set("0123456789abcdef")
+        case "task":
+            return value in TASKS
+        case "colour":
+            return value in COLOURS
+    return True
+
+
+def _is_number(value: Any, kind: type | tuple[type, ...]) -> bool:
+    # bool is an int to Python, not to a reader of the catalog
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _check_names(records: tuple[Weights, ...], path: Path) -> None:
+    seen: set[str] = set()
+    for record in records:
+        if record.name in seen:
+            raise ModelError(f"{path}: two weights are named {record.name!r}; rename one")
+        seen.add(record.name)
