@@ -1,0 +1,82 @@
+"""Pixels to floats and back, and the two luma/chroma transforms: studio range (papers) and JFIF (JPEG).
+
+All arrays are (H, W, C); floats are float32 or float64 with nominal range 0..1 and keep their type.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from enhance_cli.imaging.picture import Pixels, Plane
+
+Floats = TypeVar("Floats", NDArray[np.float32], NDArray[np.float64])
+
+# ITU-R BT.601 studio range as MATLAB's rgb2ycbcr has it: R, G, B in 0..1 give 16..235 and 16..240.
+_STUDIO = np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]) / 255
+_STUDIO_OFFSET = np.array([16.0, 128.0, 128.0]) / 255
+
+# JFIF 1.02: full range; the chroma rows follow from Kr = 0.299, Kb = 0.114.
+_JFIF = np.array(
+    [
+        [0.299, 0.587, 0.114],
+        [-0.299 / 1.772, -0.587 / 1.772, 0.5],
+        [0.5, -0.587 / 1.402, -0.114 / 1.402],
+    ]
+)
+_JFIF_OFFSET = np.array([0.0, 128.0, 128.0]) / 255
+
+
+def to_float(pixels: Pixels) -> Plane:
+    """Bring uint8 or uint16 pixels to float32 in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+
+
+def from_float(x: NDArray[np.floating], dtype: DTypeLike) -> Pixels:
+    """Bring floats to `dtype` (uint8 or uint16): scaled to its full range, rounded half up, clipped."""
+    full = np.iinfo(np.dtype(dtype)).max
+    levels = x * x.dtype.type(full)
+    levels += x.dtype.type(0.5)
+    np.floor(levels, out=levels)
+    return np.clip(levels, 0, full, out=levels).astype(dtype)
+
+
+def rgb_to_y(rgb: Floats) -> Floats:
+    """Take (H, W, 3) RGB in [0, 1] to its BT.601 studio luma (H, W, 1) in [16/255, 235/255].
+
+    This is the Y on which the super-resolution literature measures PSNR.
+    """
+    return _affine(rgb, _STUDIO[:1], _STUDIO_OFFSET[:1])
+
+
+def rgb_to_ycbcr(rgb: Floats) -> Floats:
+    """Take RGB in [0, 1] to studio-range YCbCr (MATLAB's rgb2ycbcr), not rounded."""
+    return _affine(rgb, _STUDIO, _STUDIO_OFFSET)
+
+
+def ycbcr_to_rgb(ycbcr: Floats) -> Floats:
+    """Undo `rgb_to_ycbcr`; the result is not clipped."""
+    return _undo(ycbcr, _STUDIO, _STUDIO_OFFSET)
+
+
+def jpeg_ycbcr(rgb: Floats) -> Floats:
+    """Take RGB in [0, 1] to the full-range YCbCr of JPEG files (JFIF), chroma centred on 128/255."""
+    return _affine(rgb, _JFIF, _JFIF_OFFSET)
+
+
+def from_jpeg_ycbcr(ycbcr: Floats) -> Floats:
+    """Undo `jpeg_ycbcr`; the result is not clipped."""
+    return _undo(ycbcr, _JFIF, _JFIF_OFFSET)
+
+
+def _affine(x: Floats, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Floats:
+    out = x @ matrix.T.astype(x.dtype)
+    out += offset.astype(x.dtype)
+    return out
+
+
+def _undo(x: Floats, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Floats:
+    inverse: NDArray[np.float64] = np.linalg.inv(matrix).astype(np.float64)
+    return _affine(x, inverse, -inverse @ offset)
