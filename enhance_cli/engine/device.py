@@ -1,0 +1,151 @@
+"""Where and in which precision a network runs, and how much of a picture fits there at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.tiles import round_up
+from enhance_cli.errors import DeviceError, UsageError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+CPU_BYTES, CPU_PIXELS = 1 << 30, 1 << 20
+"""Memory for the feature maps of one tile on the CPU, and its largest area whatever they take."""
+GPU_BYTES, GPU_PIXELS = 4 << 30, 4 << 20
+LIVE_MAPS = 3
+"""Feature maps of the largest size that are alive at once: input, output and skip of a layer."""
+PROBE = 64
+"""Side of the imaginary picture on which feature maps are measured."""
+UNKNOWN_FLOATS = 256
+"""Largest map, in floats per input pixel, assumed of a network that cannot be measured."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What `resolve` chose."""
+
+    device: torch.device
+    dtype: torch.dtype
+    """Of the convolutions; weights, input, output and sums stay float32."""
+    backend: str
+    notes: tuple[str, ...] = ()
+    """What "auto" fell back to and why, one line each."""
+
+    @property
+    def precision(self) -> str:
+        """The type's name: "float32", "bfloat16" or "float16"."""
+        return str(self.dtype).removeprefix("torch.")
+
+
+def resolve(settings: EngineSettings, spec: ArchSpec) -> Runtime:
+    """Choose device and precision; DeviceError if what was asked for is not there.
+
+    Only "auto" falls back: the device from CUDA to Apple's MPS to the CPU; the precision to bfloat16 on
+    CUDA where the network stands it, and to float32 everywhere else.
+    """
+    if settings.backend == "ncnn":
+        raise DeviceError("backend ncnn is not built in yet; use --backend torch")
+    device = _device(settings.device)
+    fell_back = settings.device == "auto" and device.type == "cpu"
+    return Runtime(
+        device=device,
+        dtype=_dtype(settings.precision, device, spec),
+        backend="torch",
+        notes=("device auto: no GPU found, running on the CPU",) if fell_back else (),
+    )
+
+
+def prepare(settings: EngineSettings) -> None:
+    """Check the numbers and set torch up for the whole process; UsageError names the flag."""
+    if settings.tile is not None and settings.tile < 0:
+        raise UsageError(f"--tile {settings.tile} is negative; give a side in pixels, or 0 for no tiles")
+    if settings.threads is not None and settings.threads < 1:
+        raise UsageError(f"--threads {settings.threads} is too few; give 1 or more")
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    # Else "float32" would mean 10 bits of mantissa inside convolutions on NVIDIA.
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device) -> int:
+    """How many input pixels may go through the network at once, by the size of its feature maps."""
+    memory, most = (CPU_BYTES, CPU_PIXELS) if device.type == "cpu" else (GPU_BYTES, GPU_PIXELS)
+    return min(most, int(memory / (4 * LIVE_MAPS * _largest_map(module, spec))))
+
+
+def _device(asked: str) -> torch.device:
+    if asked == "auto":
+        best = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
+        return torch.device(best)
+    try:
+        device = torch.device(asked)
+    except RuntimeError as error:
+        raise DeviceError(f"unknown device {asked!r}; use auto, cpu, cuda, cuda:N or mps") from error
+    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(_has_mps())}.get(device.type)
+    if count is None:
+        raise DeviceError(f"device {asked!r} is not supported; use auto, cpu, cuda, cuda:N or mps")
+    if (device.index or 0) >= count:
+        there = f"{count} found, counted from 0" if count else "none found by this torch"
+        raise DeviceError(f"device {asked!r} is not there ({there}); use --device auto or cpu")
+    return device
+
+
+def _has_mps() -> bool:
+    return bool(torch.backends.mps.is_available())
+
+
+def _dtype(asked: str, device: torch.device, spec: ArchSpec) -> torch.dtype:
+    if asked == "auto":
+        reduced = device.type == "cuda" and "bfloat16" in spec.half and _has_bfloat16(device)
+        return torch.bfloat16 if reduced else torch.float32
+    if asked not in DTYPES:
+        raise DeviceError(f"unknown precision {asked!r}; use auto, {', '.join(DTYPES)}")
+    if asked == "float32":
+        return torch.float32
+    if asked not in spec.half:
+        raise DeviceError(f"this network is not known to stand {asked}; use --precision float32")
+    if asked == "bfloat16" and not _has_bfloat16(device):
+        raise DeviceError(f"device {device} has no bfloat16; use --precision float16 or float32")
+    if asked == "float16" and device.type == "cpu":
+        raise DeviceError("float16 is slower than float32 on a CPU; use --precision float32 or bfloat16")
+    return DTYPES[asked]
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _largest_map(module: nn.Module, spec: ArchSpec) -> float:
+    """Floats per input pixel of the largest map that any layer puts out, found without computing it."""
+    side = round_up(max(PROBE, spec.minimum), spec.multiple)
+    largest = 3 * spec.scale**2 * side**2
+    state = {
+        key: torch.empty_like(value, device="meta")
+        for key, value in (*module.named_parameters(), *module.named_buffers())
+    }
+    x = torch.empty((1, 3 if spec.colour == "rgb" else 1, side, side), device="meta")
+    inputs = (x, torch.empty((1, 1, 1, 1), device="meta")) if spec.condition else (x,)
+
+    def measure(layer: nn.Module, given: object, out: object) -> None:
+        nonlocal largest
+        if isinstance(out, Tensor):
+            largest = max(largest, out.numel())
+
+    hooks = [layer.register_forward_hook(measure) for layer in module.modules()]
+    try:
+        with torch.inference_mode():
+            torch.func.functional_call(module, state, inputs)
+    except (RuntimeError, NotImplementedError, TypeError, MemoryError):
+        # Networks that look at values or keep tensors outside parameters and buffers have no meta run.
+        return UNKNOWN_FLOATS
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return largest / side**2

@@ -1,0 +1,43 @@
+"""Says whether a network's result may be written at all.
+
+Reduced precision and broken drivers give NaN, black or tinted pictures with status "success"; these
+checks are coarse enough to let every honest restoration pass, noise of sigma 75 included.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+BLACK = 1 / 255
+"""A result that stays below this everywhere is black."""
+LIT = 0.15
+"""Mean of an 8x8 block from which the input counts as not black; clipped noise on black stays below."""
+SHIFT = 0.25
+"""Largest change of a channel's mean."""
+FEWEST = 64
+"""Pixels needed before a mean says anything under noise."""
+
+
+def problem(x: Tensor, y: Tensor) -> str | None:
+    """What is wrong with result y of input x, or None.
+
+    x: (N, C, H, W), y: (N, C, s H, s W), both float32 with nominal range [0, 1], covering the same part
+    of the picture.
+    """
+    if not torch.isfinite(y).all():
+        return "holds NaN or Inf"
+    if y.max() < BLACK and _brightest(x) > LIT:
+        return "is black although the input is not"
+    if x.shape[-2] * x.shape[-1] < FEWEST:
+        return None
+    shift = (y.mean((2, 3)) - x.mean((2, 3))).abs().max().item()
+    if shift > SHIFT:
+        return f"is shifted in colour by {shift:.2f} of the full range"
+    return None
+
+
+def _brightest(x: Tensor) -> float:
+    block = (min(8, x.shape[-2]), min(8, x.shape[-1]))
+    return F.avg_pool2d(x, block).max().item()

@@ -1,0 +1,110 @@
+"""Cuts a picture into tiles that give, for exact networks, what the whole picture would give.
+
+A tile is computed from its core plus a halo as wide as the network sees.  The halo stops at the picture's
+border, so that the network's own zero padding falls exactly where it falls in the whole picture; and all
+boxes start and end on multiples of the network's `multiple`, so that strides and shuffles stay in step.
+Pure arithmetic, no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+SMALLEST = 64
+"""No tile is chosen smaller than this, however large the network is."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Rows top..bottom and columns left..right of a picture, ends excluded."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def rows(self) -> slice:
+        """The rows as an index."""
+        return slice(self.top, self.bottom)
+
+    @property
+    def columns(self) -> slice:
+        """The columns as an index."""
+        return slice(self.left, self.right)
+
+    def within(self, outer: Box) -> Box:
+        """The same box, counted from the outer box's corner."""
+        return Box(
+            self.top - outer.top, self.left - outer.left, self.bottom - outer.top, self.right - outer.left
+        )
+
+    def clipped(self, height: int, width: int) -> Box:
+        """The part inside a picture of that size; empty if it lies outside."""
+        bottom, right = min(self.bottom, height), min(self.right, width)
+        return Box(min(self.top, bottom), min(self.left, right), bottom, right)
+
+    def scaled(self, scale: int) -> Box:
+        """The box in a picture enlarged by a whole factor."""
+        return Box(self.top * scale, self.left * scale, self.bottom * scale, self.right * scale)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What is kept of a tile, and what the network is given for it."""
+
+    core: Box
+    padded: Box
+
+
+def plan(height: int, width: int, tile: int, halo: int, multiple: int) -> tuple[Tile, ...]:
+    """Tiles, row by row, whose cores cover the picture once.
+
+    `height` and `width` are multiples of `multiple`.  `tile` is the largest side of a core (raised to a
+    multiple; 0 means the whole picture).  Cores are evened out, so that none is a narrow remainder.
+    """
+    if height % multiple or width % multiple:
+        raise ValueError(f"{width}x{height} is not a multiple of {multiple}")
+    reach = round_up(halo, multiple)
+    rows, columns = (_spans(side, tile, multiple) for side in (height, width))
+    return tuple(
+        Tile(
+            core=Box(top, left, bottom, right),
+            padded=Box(
+                max(0, top - reach),
+                max(0, left - reach),
+                min(height, bottom + reach),
+                min(width, right + reach),
+            ),
+        )
+        for top, bottom in rows
+        for left, right in columns
+    )
+
+
+def _spans(length: int, tile: int, multiple: int) -> list[tuple[int, int]]:
+    if tile == 0 or length <= tile:
+        return [(0, length)]
+    count = math.ceil(length / round_up(tile, multiple))
+    step = round_up(math.ceil(length / count), multiple)
+    return [(start, min(start + step, length)) for start in range(0, length, step)]
+
+
+def choose(height: int, width: int, pixels: int, halo: int, multiple: int) -> int:
+    """Side of a core such that core and halo together hold about `pixels`; 0 if the picture fits whole."""
+    if height * width <= pixels:
+        return 0
+    side = math.isqrt(pixels) - 2 * round_up(halo, multiple)
+    # Below one halo, more than nine tenths of the work would be halo: rather exceed the bound.
+    return round_up(max(side, halo, SMALLEST), multiple)
+
+
+def smaller(tile: int, multiple: int) -> int | None:
+    """The next tile to try when memory ran out; None when there is nothing left to shrink."""
+    return max(round_up(tile // 2, multiple), SMALLEST) if tile > max(SMALLEST, multiple) else None
+
+
+def round_up(n: int, multiple: int) -> int:
+    """The smallest multiple that is not below n."""
+    return -(-n // multiple) * multiple
