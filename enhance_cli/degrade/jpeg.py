@@ -52,7 +52,7 @@ def compress_batch(x: Tensor, quality: Tensor, *, subsample: bool = True) -> Ten
         return _code(x, quantisation(LUMA_TABLE, quality))
     ycc = _levels(_apply(_to_ycc(x.device), x) + _offset(x.device))
     luma = _code(ycc[:, :1], quantisation(LUMA_TABLE, quality))
-    chroma = F.avg_pool2d(ycc[:, 1:], 2).round() if subsample else ycc[:, 1:]
+    chroma = _halve(ycc[:, 1:]) if subsample else ycc[:, 1:]
     chroma = _code(chroma, quantisation(CHROMA_TABLE, quality))
     if subsample:
         # libjpeg's "fancy upsampling" is the triangle filter, which is bilinear at half-pixel phase.
@@ -76,9 +76,16 @@ def _code(x: Tensor, steps: Tensor) -> Tensor:
     dct = _dct(x.device)
     blocks = (x - 128).reshape(n, c, height // 8, 8, width // 8, 8)
     coefficients = torch.einsum("ua,ncyaxb,vb->ncyuxv", dct, blocks, dct)
-    coefficients = (coefficients / steps).round_() * steps
+    # libjpeg rounds halves away from zero, which flat areas hit often.
+    coefficients = coefficients.sign() * (coefficients.abs() / steps + 0.5).floor_() * steps
     blocks = torch.einsum("ua,ncyuxv,vb->ncyaxb", dct, coefficients, dct)
     return _levels(blocks.reshape(n, c, height, width) + 128)
+
+
+def _halve(x: Tensor) -> Tensor:
+    # libjpeg rounds means of four down and up by turns, so that no bias adds up.
+    bias = torch.tensor([0.25, 0.5], device=x.device).repeat(x.shape[-1] // 4)
+    return (F.avg_pool2d(x, 2) + bias).floor_()
 
 
 def _levels(x: Tensor) -> Tensor:

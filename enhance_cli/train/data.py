@@ -1,0 +1,113 @@
+"""All training pictures in device memory, and batches of random crops cut by one gather."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from torch import Tensor
+
+from enhance_cli.arch.contract import Colour
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.colour import rgb_to_y, to_float
+from enhance_cli.imaging.files import IMAGE_SUFFIXES, read
+
+FULL_RANGE_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Pack:
+    """The pictures of a run as (H, W, C) uint8, and a fingerprint of their files."""
+
+    pictures: list[NDArray[np.uint8]]
+    sha256: str
+    """Over the sorted file names and their contents."""
+
+
+def load_pack(folder: Path, packs: Sequence[str], colour: Colour) -> Pack:
+    """Read every picture below `folder`/pack for all packs; UsageError where there is none."""
+    files: list[Path] = []
+    for pack in packs:
+        found = sorted(p for p in (folder / pack).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        if not found:
+            raise UsageError(f"No pictures in {folder / pack}; --data must be the folder that holds {pack}/")
+        files += found
+    pictures = Parallel(n_jobs=2, prefer="threads")(delayed(_load)(path, colour) for path in files)
+    return Pack(pictures, _fingerprint(files, folder))
+
+
+def _load(path: Path, colour: Colour) -> NDArray[np.uint8]:
+    pixels = read(path).pixels
+    if pixels.dtype != np.uint8:
+        pixels = (pixels // 257).astype(np.uint8)
+    if colour == "rgb":
+        return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels
+    if pixels.shape[2] == 1:
+        return pixels
+    if colour == "y":
+        return np.rint(rgb_to_y(to_float(pixels)) * 255).astype(np.uint8)
+    return np.rint(pixels @ FULL_RANGE_LUMA)[..., None].astype(np.uint8)
+
+
+def _fingerprint(files: Sequence[Path], folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(folder).as_posix().encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _detail(picture: NDArray[np.uint8]) -> float:
+    """Mean absolute difference between neighbouring pixels."""
+    plane = picture[..., picture.shape[2] // 2].astype(np.int16)
+    return float(np.abs(np.diff(plane, axis=0)).mean() + np.abs(np.diff(plane, axis=1)).mean())
+
+
+class Bank:
+    """Pictures as one flat uint8 tensor, so that a whole batch of crops is a single gather."""
+
+    def __init__(self, pictures: Sequence[NDArray[np.uint8]], device: torch.device) -> None:
+        self.device = device
+        self.pixels = torch.from_numpy(np.concatenate([p.reshape(-1, p.shape[2]) for p in pictures])).to(device)
+        heights = torch.tensor([p.shape[0] for p in pictures], device=device)
+        widths = torch.tensor([p.shape[1] for p in pictures], device=device)
+        areas = heights * widths
+        self.heights, self.widths = heights, widths
+        detail = torch.tensor([_detail(p) for p in pictures], device=device)
+        self.importance = areas * detail
+        self.offsets = areas.cumsum(0) - areas
+        self.generator = torch.Generator(device)
+
+    def crops(self, n: int, side: int) -> Tensor:
+        """Draw n random crops, (n, C, side, side) float32 on whole levels 0..255.
+
+        Pictures are drawn in proportion to area times mean gradient, since skies teach little; each
+        crop is flipped and turned at random.
+        """
+        fits = torch.minimum(self.heights, self.widths) >= side
+        chosen = torch.multinomial(fits * self.importance, n, replacement=True, generator=self.generator)
+        top = self._uniform(n) * (self.heights[chosen] - side + 1)
+        left = self._uniform(n) * (self.widths[chosen] - side + 1)
+        rows, columns = self._turned_grids(n, side)
+        rows = rows + top.long()[:, None, None]
+        columns = columns + left.long()[:, None, None]
+        index = self.offsets[chosen][:, None, None] + rows * self.widths[chosen][:, None, None] + columns
+        return self.pixels[index].permute(0, 3, 1, 2).float()
+
+    def _turned_grids(self, n: int, side: int) -> tuple[Tensor, Tensor]:
+        """Row and column indices (n, side, side), each sample in one of the eight orientations."""
+        forward = torch.arange(side, device=self.device)
+        flip_y, flip_x, turn = self._uniform(3 * n).reshape(3, n, 1, 1) < 0.5
+        y = torch.where(flip_y, side - 1 - forward, forward).expand(n, 1, side).transpose(1, 2)
+        x = torch.where(flip_x, side - 1 - forward, forward).expand(n, 1, side)
+        y, x = y.expand(n, side, side), x.expand(n, side, side)
+        return torch.where(turn, x, y), torch.where(turn, y, x)
+
+    def _uniform(self, n: int) -> Tensor:
+        return torch.rand(n, generator=self.generator, device=self.device)

@@ -1,0 +1,146 @@
+"""The training loop: a time budget, a schedule that ends with it, averaged weights."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.train.data import Bank
+from enhance_cli.train.losses import LOSSES, Output
+from enhance_cli.train.recipe import Recipe
+from enhance_cli.train.samples import Sample, sampler
+
+VALIDATION_SEED = 20_000
+VALIDATION_BATCHES = 8
+N_REPORTS = 20
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a run stands."""
+
+    seconds: float
+    iterations: int
+    loss: float
+    """Mean training loss since the last report, on values in 0..1."""
+    psnr: float
+    """Validation PSNR of the averaged weights in dB, 8-bit levels."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and in which precision the arithmetic happens."""
+
+    device: torch.device
+    autocast: torch.dtype | None
+    """bfloat16 for mixed precision, None for plain float32."""
+    compile: bool = False
+
+
+def schedule(progress: float, warmup: float) -> float:
+    """Share of the peak learning rate at `progress` in 0..1: linear rise, then a cosine down to 0."""
+    if progress < warmup:
+        return max(progress / warmup, 0.01)
+    return 0.5 * (1 + math.cos(math.pi * min((progress - warmup) / (1 - warmup), 1.0)))
+
+
+class Trainer:
+    """Trains one network on crops of a bank; `average` holds the weights to keep."""
+
+    def __init__(
+        self, module: nn.Module, spec: ArchSpec, recipe: Recipe, bank: Bank, held_out: Bank, compute: Compute
+    ) -> None:
+        self.recipe, self.spec, self.bank, self.compute = recipe, spec, bank, compute
+        torch.manual_seed(recipe.seed)
+        bank.generator.manual_seed(recipe.seed)
+        self.module = module.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        self.forward = torch.compile(self.module) if compute.compile else self.module
+        self.draw = sampler(recipe, spec)
+        self.loss_function = LOSSES[recipe.loss]
+        self.validation = self._validation_set(held_out)
+        self.optimiser = torch.optim.Adam(
+            self.module.parameters(), lr=recipe.lr, betas=(0.9, 0.99), fused=True
+        )
+        self.iterations = 0
+
+    def run(self, budget: float, on_report: Callable[[Report], None]) -> None:
+        """Train for `budget` seconds; the validations in between count towards it."""
+        start = time.perf_counter()
+        loss_sum, since = torch.zeros((), device=self.compute.device), 0
+        next_report = budget / N_REPORTS
+        while (elapsed := time.perf_counter() - start) < budget:
+            loss_sum += self._step(schedule(elapsed / budget, self.recipe.warmup))
+            since += 1
+            if elapsed >= next_report:
+                on_report(Report(elapsed, self.iterations, float(loss_sum) / since, self.validate()))
+                loss_sum.zero_()
+                since, next_report = 0, next_report + budget / N_REPORTS
+        seconds = time.perf_counter() - start
+        on_report(Report(seconds, self.iterations, float(loss_sum) / max(since, 1), self.validate()))
+
+    def _step(self, lr_share: float) -> Tensor:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.lr * lr_share
+        self.module.train()
+        sample = self.draw(self.bank, self.recipe.batch)
+        loss = self.loss_function(self._apply(self.forward, sample), sample.clean / 255)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
+        self.optimiser.step()
+        self.iterations += 1
+        self._update_average()
+        return loss.detach()
+
+    def _apply(self, module: Callable[..., Output], sample: Sample) -> Output:
+        """The network's output(s) for a sample, scaled to 0..1 float32."""
+        x = sample.degraded.contiguous(memory_format=torch.channels_last) * (self.spec.value_range / 255)
+        inputs = (x, sample.condition) if self.spec.condition else (x,)
+        with torch.autocast(
+            self.compute.device.type, self.compute.autocast, enabled=self.compute.autocast is not None
+        ):
+            output = module(*inputs)
+        if isinstance(output, Tensor):
+            return output.float() / self.spec.value_range
+        return [one.float() / self.spec.value_range for one in output]
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # A short memory at first: early weights are far from anything worth averaging.
+        decay = min(self.recipe.ema, (1 + self.iterations) / (10 + self.iterations))
+        state = self.module.state_dict()
+        floats = [key for key, value in state.items() if value.is_floating_point()]
+        torch._foreach_lerp_([self.average[k] for k in floats], [state[k] for k in floats], 1 - decay)
+        for key in state.keys() - set(floats):
+            self.average[key].copy_(state[key])
+
+    def _validation_set(self, held_out: Bank) -> list[Sample]:
+        held_out.generator.manual_seed(VALIDATION_SEED)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(VALIDATION_SEED)
+            return [self.draw(held_out, self.recipe.batch) for _ in range(VALIDATION_BATCHES)]
+
+    @torch.no_grad()
+    def validate(self) -> float:
+        """Mean PSNR of the averaged weights over fixed crops of held-out pictures."""
+        current = {key: value.clone() for key, value in self.module.state_dict().items()}
+        self.module.load_state_dict(self.average)
+        self.module.eval()
+        scores = [self._psnr(sample) for sample in self.validation]
+        self.module.load_state_dict(current)
+        return float(torch.cat(scores).mean())
+
+    def _psnr(self, sample: Sample) -> Tensor:
+        output = self._apply(cast(Callable[..., Output], self.module), sample)
+        result = output if isinstance(output, Tensor) else output[-1]
+        levels = (result * 255).round().clamp(0, 255)
+        error = (levels - sample.clean).square().mean((1, 2, 3)).clamp_min(1e-3)
+        return 10 * torch.log10(255**2 / error)

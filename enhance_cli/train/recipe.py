@@ -1,0 +1,90 @@
+"""A whole training run as data: one TOML file per trained weight."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from enhance_cli.arch.contract import Parameters, Task
+from enhance_cli.errors import UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+Loss = Literal["l1", "l2", "charbonnier", "frequency"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that a run depends on besides the pictures and the time."""
+
+    name: str
+    """Name of the weights; the output file is NAME.safetensors."""
+    arch: str
+    task: Task
+    parameters: Parameters = field(default_factory=dict)
+    """Keyword parameters of the network."""
+    packs: tuple[str, ...]
+    """Folders below the data folder whose pictures are used."""
+    held_out: int = 8
+    """Pictures at the end of the sorted list that are only validated on."""
+    patch: int
+    """Side of a training patch in pixels of the network's input (before a pre-enlargement)."""
+    batch: int
+    lr: float
+    """Peak learning rate of Adam."""
+    warmup: float = 0.03
+    """Share of the budget in which the learning rate rises linearly; then it falls as a cosine to 0."""
+    loss: Loss = "l1"
+    clip: float = 0.5
+    """Largest L2 norm of the gradient; longer ones are shortened."""
+    ema: float = 0.999
+    """Decay per step of the averaged weights, which are the ones kept."""
+    seed: int = 0
+    budget: str
+    """Default time budget, such as "50m"."""
+    init: str | None = None
+    """Name of shipped weights to start from; tensors that do not fit start fresh."""
+    scales: tuple[int, ...] = ()
+    """sr: whole factors, one drawn per batch."""
+    quality: tuple[int, int] = (5, 60)
+    """dejpeg: range of JPEG qualities."""
+    sigma: tuple[float, float] = (0.0, 0.0)
+    """denoise: range of noise levels; deblur: of the noise that is added after the blur. 0..255 scale."""
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe file; UsageError names the key that is unknown or missing."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"Cannot read recipe {path}: {error.strerror}; give the path of a .toml file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"Recipe {path} is not valid TOML: {error}") from error
+    known = {f.name for f in fields(Recipe)}
+    if unknown := sorted(set(table) - known):
+        raise UsageError(f"Recipe {path} has an unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
+    try:
+        return Recipe(**{key: _frozen(value) for key, value in table.items()})
+    except TypeError as error:
+        raise UsageError(f"Recipe {path} is incomplete: {error}") from error
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def parse_budget(text: str) -> float:
+    """Seconds of "90s", "25m" or "1.5h"; UsageError for anything else."""
+    units = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    try:
+        seconds = float(text[:-1]) * units[text[-1]]
+    except (ValueError, KeyError, IndexError) as error:
+        raise UsageError(f"Budget {text!r} is no time: write 90s, 25m or 1.5h") from error
+    if seconds <= 0:
+        raise UsageError(f"Budget {text!r} must be longer than 0")
+    return seconds

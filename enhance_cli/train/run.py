@@ -1,0 +1,171 @@
+"""One training run from a recipe to a weights file that tells how it was made."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from enhance_cli import __version__
+from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.checkpoints.catalog import find
+from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights, save_file
+from enhance_cli.errors import DeviceError, UsageError
+from enhance_cli.train.data import Bank, load_pack
+from enhance_cli.train.loop import Compute, Report, Trainer
+from enhance_cli.train.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What a run needs besides its recipe."""
+
+    data: Path
+    """Folder that holds the recipe's packs."""
+    out: Path
+    budget: float
+    """Seconds."""
+    device: str = "auto"
+    precision: str = "auto"
+    init: str | None = None
+    """Catalog name or file to start from instead of the recipe's own."""
+    threads: int | None = None
+
+
+def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], None]) -> Report:
+    """Train, write `settings.out` and return the last report.
+
+    The averaged weights are also written at every report, so that a run which is cut off leaves
+    something to start from.
+    """
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    architecture = ARCHITECTURES.get(recipe.arch)
+    if architecture is None:
+        raise UsageError(f"Recipe {recipe.name} names the unknown arch {recipe.arch!r}")
+    compute = choose_compute(settings.device, settings.precision)
+    torch.manual_seed(recipe.seed)
+    spec, module = architecture.spec(**recipe.parameters), architecture.build(**recipe.parameters)
+    start = _initial(settings.init or recipe.init)
+    fresh = warm_start(module, start.module.state_dict()) if start else []
+    pack = load_pack(settings.data, recipe.packs, spec.colour)
+    step = max(len(pack.pictures) // recipe.held_out, 1)
+    held_out = pack.pictures[step - 1 :: step]
+    kept = [p for i, p in enumerate(pack.pictures) if i % step != step - 1]
+    trainer = Trainer(
+        module, spec, recipe, Bank(kept, compute.device), Bank(held_out, compute.device), compute
+    )
+    origin = {
+        "data": json.dumps({"packs": recipe.packs, "pictures": len(kept), "sha256": pack.sha256}),
+        "init": json.dumps({"sha256": start.sha256, "fresh_tensors": fresh}) if start else "none",
+    }
+    last: list[Report] = []
+
+    def save_and_report(report: Report) -> None:
+        last[:] = [report]
+        _save(trainer, recipe, settings, compute, origin, report)
+        on_report(report)
+
+    trainer.run(settings.budget, save_and_report)
+    return last[0]
+
+
+def choose_compute(device: str, precision: str) -> Compute:
+    """The device and arithmetic of a run; DeviceError for one that is not there."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise DeviceError(f"Device {device!r} is not there; use --device cpu or auto")
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"Precision {precision!r} is unknown; use auto, float32 or bfloat16")
+    on_gpu = device.startswith("cuda")
+    mixed = precision == "bfloat16" or (precision == "auto" and (on_gpu or _cpu_has_bfloat16()))
+    return Compute(torch.device(device), torch.bfloat16 if mixed else None, compile=on_gpu)
+
+
+def _cpu_has_bfloat16() -> bool:
+    # Without the instructions bfloat16 is emulated and slower than float32.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def warm_start(module: nn.Module, state: dict[str, Tensor]) -> list[str]:
+    """Load every tensor whose name and shape fit; return the names that stay fresh."""
+    own = module.state_dict()
+    fitting = {key: value for key, value in state.items() if key in own and own[key].shape == value.shape}
+    if not fitting:
+        raise UsageError("The weights to start from share no tensor with this network; choose another --init")
+    module.load_state_dict(fitting, strict=False)
+    return sorted(own.keys() - fitting.keys())
+
+
+def _initial(name: str | None) -> LoadedNet | None:
+    if name is None:
+        return None
+    path = Path(name)
+    return load_file(path) if path.suffix == ".safetensors" else load_weights(find(name))
+
+
+def _save(
+    trainer: Trainer,
+    recipe: Recipe,
+    settings: RunSettings,
+    compute: Compute,
+    origin: dict[str, str],
+    report: Report,
+) -> None:
+    module = ARCHITECTURES[recipe.arch].build(**recipe.parameters)
+    module.load_state_dict(trainer.average)
+    how = {
+        "budget_seconds": settings.budget,
+        "seconds": round(report.seconds, 1),
+        "iterations": report.iterations,
+        "device": _device_name(compute.device),
+        "precision": "bfloat16" if compute.autocast else "float32",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "enhance": __version__,
+    }
+    metadata = {
+        **origin,
+        "recipe": json.dumps(asdict(recipe)),
+        "training": json.dumps(how),
+        "metrics": json.dumps({"validation_psnr": round(report.psnr, 3), "loss": report.loss}),
+        "commit": _commit(),
+        "licence": "MIT",
+    }
+    save_file(
+        settings.out,
+        module,
+        arch=recipe.arch,
+        parameters=recipe.parameters,
+        task=recipe.task,
+        metadata=metadata,
+    )
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU {platform.machine()}"
+
+
+def _commit() -> str:
+    """The project's commit, with "+" if the tree has changes; "unknown" outside a checkout."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return described.stdout.strip()

@@ -1,0 +1,116 @@
+"""Training pairs: random crops and what each task's degradation makes of them, as batches on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.degrade.bicubic import enlarge_batch, shrink_batch
+from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
+from enhance_cli.degrade.jpeg import compress_batch
+from enhance_cli.degrade.noise import add_noise_batch
+from enhance_cli.train.data import Bank
+from enhance_cli.train.recipe import Recipe
+
+# Benchmarks number their kernels from 0 upwards; training must not see those.
+FIRST_TRAINING_KERNEL = 1_000_000
+N_TRAINING_KERNELS = 1024
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One batch on the 0..255 scale."""
+
+    degraded: Tensor
+    """(N, C, H, W), what the network gets."""
+    clean: Tensor
+    """(N, C, H', W'), what it should give."""
+    condition: Tensor | None = None
+    """(N, 1, 1, 1): sigma / 255 or quality / 100."""
+
+
+Sampler = Callable[[Bank, int], Sample]
+"""Draws a batch of the given number of samples from the bank."""
+
+
+def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
+    """The function that draws batches for a recipe."""
+    makers = {"sr": _Sr, "dejpeg": _Jpeg, "denoise": _Noise, "deblur": _Blur}
+    return makers[recipe.task](recipe, spec)
+
+
+class _Task:
+    def __init__(self, recipe: Recipe, spec: ArchSpec) -> None:
+        self.recipe, self.spec = recipe, spec
+
+
+class _Sr(_Task):
+    # Pixels of the shrunk crop that the mirrored edge reaches; they are cut off.
+    MARGIN = 2
+
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        scales = self.recipe.scales or (self.spec.scale,)
+        scale = scales[int(torch.randint(len(scales), (1,)))]
+        side = self.recipe.patch // scale if self.spec.pre_upsampled else self.recipe.patch
+        clean = bank.crops(n, (side + 2 * self.MARGIN) * scale)
+        degraded = shrink_batch(clean, scale)
+        if self.spec.pre_upsampled:
+            degraded, cut = enlarge_batch(degraded, scale), self.MARGIN * scale
+        else:
+            cut = self.MARGIN
+        whole = self.MARGIN * scale
+        return Sample(degraded[..., cut:-cut, cut:-cut], clean[..., whole:-whole, whole:-whole])
+
+
+class _Jpeg(_Task):
+    # Share of batches whose 8x8 grid does not start at the patch's corner, as in a cropped JPEG.
+    SHIFTED = 0.25
+
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        side = self.recipe.patch
+        clean = bank.crops(n, side + 16)
+        low, high = self.recipe.quality
+        quality = torch.randint(low, high + 1, (n,), generator=bank.generator, device=bank.device)
+        degraded = compress_batch(clean, quality, subsample=bool(torch.rand(1) < 0.75))
+        dy, dx = torch.randint(0, 16, (2,)).tolist() if torch.rand(1) < self.SHIFTED else (0, 0)
+        window = (..., slice(dy, dy + side), slice(dx, dx + side))
+        return Sample(degraded[window], clean[window], (quality / 100)[:, None, None, None])
+
+
+class _Noise(_Task):
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        clean = bank.crops(n, self.recipe.patch)
+        sigma = _uniform(bank, n, self.recipe.sigma)
+        return Sample(add_noise_batch(clean, sigma, bank.generator), clean, (sigma / 255)[:, None, None, None])
+
+
+class _Blur(_Task):
+    # Share of samples left sharp, so that the network learns to leave a good picture alone.
+    SHARP = 0.1
+
+    def __init__(self, recipe: Recipe, spec: ArchSpec) -> None:
+        super().__init__(recipe, spec)
+        seeds = range(FIRST_TRAINING_KERNEL, FIRST_TRAINING_KERNEL + N_TRAINING_KERNELS)
+        self.kernels = torch.from_numpy(np.stack([motion_kernel(seed) for seed in seeds]))
+        n_sharp = int(self.SHARP * N_TRAINING_KERNELS)
+        self.kernels[:n_sharp] = 0
+        self.kernels[:n_sharp, KERNEL_SIZE // 2, KERNEL_SIZE // 2] = 1
+
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        margin = KERNEL_SIZE // 2
+        clean = bank.crops(n, self.recipe.patch + 2 * margin)
+        self.kernels = self.kernels.to(bank.device)
+        chosen = torch.randint(len(self.kernels), (n,), generator=bank.generator, device=bank.device)
+        blurred = blur_batch(clean, self.kernels[chosen])
+        blurred = add_noise_batch(blurred, _uniform(bank, n, self.recipe.sigma), bank.generator)
+        return Sample(blurred.round().clamp(0, 255), clean[..., margin:-margin, margin:-margin])
+
+
+def _uniform(bank: Bank, n: int, bounds: tuple[float, float]) -> Tensor:
+    low, high = bounds
+    return low + (high - low) * torch.rand(n, generator=bank.generator, device=bank.device)
