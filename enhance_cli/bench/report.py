@@ -1,0 +1,133 @@
+"""Rows of the benchmark as plain data: JSON events, and tables of text for whoever renders them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any
+
+from enhance_cli.bench.protocols import Metrics
+
+SCHEMA = 1
+
+_LABELS = {"psnr": "PSNR", "psnr_y": "PSNR-Y", "psnr_b": "PSNR-B", "ssim": "SSIM", "ssim_y": "SSIM-Y"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One picture."""
+
+    image: str
+    baseline: Metrics
+    metrics: Metrics
+    """Empty where no network was run."""
+    seconds: float
+    """Time to restore it; reading, degrading and measuring not counted."""
+    megapixels: float
+    """Of the result."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network (or none, the baseline alone) at one setting on one set."""
+
+    task: str
+    dataset: str
+    setting: str
+    baseline_name: str
+    """"bicubic", "jpeg", "noisy" or "blurred"."""
+    model: str | None
+    weights: str | None
+    """sha256 of the weights file."""
+    scores: tuple[Score, ...]
+
+    @property
+    def metrics(self) -> Metrics:
+        """Means over the pictures; empty where no network was run."""
+        return _means([score.metrics for score in self.scores])
+
+    @property
+    def baseline(self) -> Metrics:
+        """Means over the pictures for doing nothing."""
+        return _means([score.baseline for score in self.scores])
+
+    @property
+    def seconds_per_megapixel(self) -> float | None:
+        """Median over the pictures, so that the first one's warm-up does not count."""
+        if self.model is None:
+            return None
+        return median(score.seconds / score.megapixels for score in self.scores)
+
+    def to_json(self) -> dict[str, Any]:
+        """The `row` event; figures that are not finite (equal pictures) are null."""
+        return {
+            "event": "row",
+            "schema": SCHEMA,
+            "task": self.task,
+            "dataset": self.dataset,
+            "setting": self.setting,
+            "model": self.model,
+            "weights": self.weights,
+            "images": len(self.scores),
+            "metrics": _finite(self.metrics),
+            "baseline": {"name": self.baseline_name, **_finite(self.baseline)},
+            "seconds_per_megapixel": self.seconds_per_megapixel,
+            "per_image": [
+                {
+                    "image": score.image,
+                    "metrics": _finite(score.metrics),
+                    "baseline": _finite(score.baseline),
+                    "seconds": score.seconds,
+                }
+                for score in self.scores
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text, cell by cell; the first two columns are words, the rest figures."""
+
+    title: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """One table from rows of one task on one set: per setting the baseline, then every network."""
+    names = list(rows[0].baseline)
+    head = ("setting", "model", *(_LABELS[name] for name in names), "gain", "s/MP")
+    lines: list[tuple[str, ...]] = []
+    shown: set[str] = set()
+    for row in rows:
+        if row.setting not in shown:
+            shown.add(row.setting)
+            lines.append((row.setting, row.baseline_name, *_figures(row.baseline), "", ""))
+        if row.model is not None:
+            lines.append((row.setting, row.model, *_figures(row.metrics), _gain(row), _speed(row)))
+    images = len(rows[0].scores)
+    title = f"{rows[0].dataset}  {rows[0].task}  {images} picture{'s' if images > 1 else ''}"
+    return Table(title, head, tuple(lines))
+
+
+def _figures(metrics: Metrics) -> tuple[str, ...]:
+    return tuple(f"{value:.{4 if name.startswith('ssim') else 2}f}" for name, value in metrics.items())
+
+
+def _gain(row: Row) -> str:
+    name = next(iter(row.metrics))
+    return f"{row.metrics[name] - row.baseline[name]:+.2f}"
+
+
+def _speed(row: Row) -> str:
+    return f"{row.seconds_per_megapixel:.2f}"
+
+
+def _means(all_metrics: Sequence[Metrics]) -> Metrics:
+    return {name: fmean(metrics[name] for metrics in all_metrics) for name in all_metrics[0]}
+
+
+def _finite(metrics: Metrics) -> dict[str, float | None]:
+    return {name: round(value, 6) if math.isfinite(value) else None for name, value in metrics.items()}
