@@ -22,12 +22,14 @@ STAGES = {2: (2,), 3: (3,), 4: (2, 2)}
 class EDSR(nn.Module):
     """x: (N, 3, H, W) RGB in 0..255 -> (N, 3, scale H, scale W), not clipped.
 
-    scale is 2, 3 or 4. The defaults are the baseline; the full network has n_blocks=32, n_feats=256 and
-    res_scale=0.1, which is not among the stored tensors and must come with them.
+    scale is 2, 3 or 4, else ValueError. The defaults are the baseline; the full network has n_blocks=32,
+    n_feats=256 and res_scale=0.1, which is not among the stored tensors and must come with them.
     """
 
     def __init__(self, *, scale: int, n_blocks: int = 16, n_feats: int = 64, res_scale: float = 1.0) -> None:
         super().__init__()
+        if scale not in STAGES:
+            raise ValueError(f"scale must be 2, 3 or 4, not {scale}")
         self.sub_mean = MeanShift(-1)
         self.add_mean = MeanShift(1)
         self.head = nn.Sequential(_conv(3, n_feats))

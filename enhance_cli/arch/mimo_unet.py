@@ -171,7 +171,5 @@ def spec(*, n_res: int = 8, n_feats: int = 32) -> ArchSpec:
     # Longest path: through both stages of each level and, on the way, at full size two convolutions and the
     # first shrinking one, at half size FAM, shrinking and enlarging, at quarter size FAM and enlarging.
     full, at_half, at_quarter = 4 * n_res + 3, 4 * n_res + 3, 4 * n_res + 2
-    # One cell more, because the pixels of a 4x4 cell share their view.
-    return ArchSpec(
-        colour="rgb", multiple=4, minimum=4, halo=full + 2 * at_half + 4 * at_quarter + 4, output=2
-    )
+    halo = full + 2 * at_half + 4 * at_quarter
+    return ArchSpec(colour="rgb", multiple=4, minimum=4, halo=halo, output=2)

@@ -62,7 +62,7 @@ def test_res_scale_weakens_the_blocks():
 
 
 def test_unknown_scale_is_refused():
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="not 5"):
         EDSR(scale=5)
 
 

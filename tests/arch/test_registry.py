@@ -12,13 +12,17 @@ import enhance_cli.arch
 from enhance_cli.arch.registry import ARCHITECTURES
 
 SMALL = {
-    "aim": [{"n_modules": 2, "n_feats": 4}, {"n_modules": 2, "n_feats": 4, "attention": False}],
-    "compact": [{"scale": s, "n_feats": 4, "n_blocks": 2} for s in (1, 2, 3, 4)],
+    "aim": [
+        {"n_modules": 2, "n_feats": 4},
+        {"n_modules": 1, "n_feats": 4, "attention": False},
+        {"n_modules": 2, "n_feats": 4, "attention": False},
+    ],
+    "compact": [{"scale": s, "n_feats": 4, "n_blocks": s} for s in (1, 2, 3, 4)],
     "dncnn": [
         {"n_feats": 4, "n_layers": 4},
-        {"n_colours": 3, "n_feats": 4, "n_layers": 4, "batch_norm": True},
+        {"n_colours": 3, "n_feats": 4, "n_layers": 5, "batch_norm": True},
     ],
-    "edsr": [{"scale": s, "n_feats": 4, "n_blocks": 2} for s in (2, 3, 4)],
+    "edsr": [{"scale": s, "n_feats": 4, "n_blocks": s} for s in (2, 3, 4)],
     "ffdnet": [{"n_feats": 4, "n_layers": 4}, {"n_colours": 3, "n_feats": 4, "n_layers": 3}],
     "mimo_unet": [{"n_res": 1, "n_feats": 4}, {"n_res": 2, "n_feats": 4}],
     "unet": [
