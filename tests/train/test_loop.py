@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from torch import nn
+
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.train.data import Bank
+from enhance_cli.train.loop import Compute, Report, Trainer, schedule
+from enhance_cli.train.recipe import Recipe
+
+RECIPE = Recipe(
+    name="t", arch="x", task="denoise", packs=("p",), patch=16, batch=2, lr=1e-2, budget="1s", sigma=(20.0, 30.0)
+)
+
+
+class Tiny(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.conv(x)) + condition
+
+
+def trainer(value_range: float = 1.0) -> Trainer:
+    torch.manual_seed(0)
+    banks = [Bank([data.astronaut()[:128, :128]], torch.device("cpu")) for _ in range(2)]
+    spec = ArchSpec(colour="rgb", halo=1, condition="sigma", value_range=value_range)
+    return Trainer(Tiny(), spec, RECIPE, *banks, Compute(torch.device("cpu"), None))
+
+
+def test_schedule_rises_then_falls_to_nothing():
+    shares = [schedule(p, 0.1) for p in np.linspace(0, 1, 101)]
+    assert max(shares) == pytest.approx(1, abs=1e-6)
+    assert int(np.argmax(shares)) == 10
+    assert shares[-1] == pytest.approx(0, abs=1e-9)
+    assert all(b <= a for a, b in zip(shares[10:], shares[11:], strict=False))
+
+
+def test_run_ends_on_time_and_learns():
+    made = trainer()
+    reports: list[Report] = []
+    before = made.validate()
+    made.run(1.5, reports.append)
+    assert 1.5 <= reports[-1].seconds < 4
+    assert reports[-1].iterations == made.iterations > 5
+    assert reports[-1].psnr > before + 3
+
+
+def test_average_lags_and_validation_leaves_the_weights_alone():
+    made = trainer()
+    for _ in range(5):
+        made._step(1.0)
+    weight = made.module.state_dict()["conv.weight"].clone()
+    assert not torch.equal(made.average["conv.weight"], weight)
+    made.validate()
+    assert torch.equal(made.module.state_dict()["conv.weight"], weight)
+    assert made.average["norm.num_batches_tracked"] == 5
+
+
+def test_value_range_is_given_to_the_network_and_taken_back():
+    made = trainer(value_range=255.0)
+    seen = []
+    sample = made.validation[0]
+
+    def spy(x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        seen.append(float(x.max()))
+        return x
+
+    output = made._apply(spy, sample)
+    assert seen[0] > 100
+    assert torch.allclose(output, sample.degraded / 255)

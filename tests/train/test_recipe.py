@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.errors import UsageError
+from enhance_cli.train.recipe import parse_budget, read_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_every_recipe_reads_and_names_a_network_that_takes_its_parameters(path):
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    assert parse_budget(recipe.budget) > 0
+    spec = ARCHITECTURES[recipe.arch].spec(**recipe.parameters)
+    assert (recipe.patch % spec.multiple) == 0
+    if recipe.task == "sr":
+        assert bool(recipe.scales) == spec.pre_upsampled
+    expected = {"denoise": {"sigma"}, "dejpeg": {"quality", None}}.get(recipe.task, {None})
+    assert spec.condition in expected
+
+
+def test_unknown_key_is_named(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('name = "a"\nlearning_rate = 1\n')
+    with pytest.raises(UsageError, match="learning_rate"):
+        read_recipe(path)
+
+
+def test_missing_key_is_named(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('name = "a"\n')
+    with pytest.raises(UsageError, match="arch"):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize("text", ["name = ", "\x00"])
+def test_broken_file_is_a_usage_error(tmp_path, text):
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"r\.toml"):
+        read_recipe(path)
+
+
+def test_missing_file_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="Cannot read"):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_budget_units():
+    assert [parse_budget(t) for t in ("90s", "25m", "1.5h")] == [90, 1500, 5400]
+
+
+@pytest.mark.parametrize("text", ["", "m", "25", "-3m", "0s", "3d"])
+def test_budget_that_is_no_time(text):
+    with pytest.raises(UsageError, match="Budget"):
+        parse_budget(text)

@@ -1,0 +1,70 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.degrade.bicubic import enlarge_batch
+from enhance_cli.train.data import Bank
+from enhance_cli.train.recipe import Recipe
+from enhance_cli.train.samples import sampler
+
+RECIPE = Recipe(name="t", arch="unet", task="sr", packs=("p",), patch=48, batch=4, lr=1e-3, budget="1m")
+SPEC = ArchSpec(colour="rgb", halo=1)
+
+
+@pytest.fixture
+def bank() -> Bank:
+    made = Bank([data.astronaut()], torch.device("cpu"))
+    made.generator.manual_seed(0)
+    torch.manual_seed(0)
+    return made
+
+
+def rmse(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float((a - b).square().mean().sqrt())
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_sr_pairs_line_up(bank, scale):
+    sample = sampler(RECIPE, replace(SPEC, scale=scale))(bank, 4)
+    assert sample.degraded.shape == (4, 3, 48, 48)
+    assert sample.clean.shape == (4, 3, 48 * scale, 48 * scale)
+    aligned = rmse(enlarge_batch(sample.degraded, scale), sample.clean)
+    shifted = rmse(enlarge_batch(sample.degraded, scale), sample.clean.roll(scale, -1))
+    assert aligned < 0.8 * shifted
+
+
+def test_sr_for_pre_enlarged_networks_draws_several_scales_at_one_size(bank):
+    draw = sampler(replace(RECIPE, scales=(2, 3, 4)), replace(SPEC, pre_upsampled=True))
+    errors = []
+    for _ in range(12):
+        sample = draw(bank, 4)
+        assert sample.degraded.shape == sample.clean.shape == (4, 3, 48, 48)
+        assert (sample.degraded != sample.degraded.round()).any()
+        errors.append(rmse(sample.degraded, sample.clean))
+    assert max(errors) > 1.3 * min(errors)
+
+
+def test_jpeg_quality_is_per_sample_and_told(bank):
+    sample = sampler(replace(RECIPE, task="dejpeg", quality=(5, 60)), SPEC)(bank, 32)
+    assert sample.condition is not None and sample.condition.shape == (32, 1, 1, 1)
+    assert 0.05 <= sample.condition.min() < 0.2 and 0.4 < sample.condition.max() <= 0.6
+    error = (sample.degraded - sample.clean).square().mean((1, 2, 3)).log()
+    assert np.corrcoef(error, sample.condition.flatten().log())[0, 1] < -0.3
+
+
+def test_noise_matches_what_is_told(bank):
+    sample = sampler(replace(RECIPE, task="denoise", sigma=(5.0, 50.0)), SPEC)(bank, 8)
+    measured = (sample.degraded - sample.clean).std((1, 2, 3)) / 255
+    assert torch.allclose(measured, sample.condition.flatten(), rtol=0.05)
+
+
+def test_blur_is_centred_and_some_samples_stay_sharp(bank):
+    sample = sampler(replace(RECIPE, task="deblur"), SPEC)(bank, 64)
+    assert sample.degraded.shape == sample.clean.shape == (64, 3, 48, 48)
+    error = (sample.degraded - sample.clean).square().mean((1, 2, 3))
+    assert 0 < (error == 0).sum() < 24
+    assert rmse(sample.degraded, sample.clean) < rmse(sample.degraded, sample.clean.roll(4, -1))
