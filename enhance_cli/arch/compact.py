@@ -25,8 +25,9 @@ class Compact(nn.Module):
         self.head = nn.Conv2d(n_colours, n_feats, 3, padding=1)
         self.body = nn.ModuleList(Block(n_feats) for _ in range(n_blocks))
         self.tail = nn.Conv2d(n_feats, n_colours * scale**2, 3, padding=1)
-        nn.init.trunc_normal_(self.tail.weight, std=1e-3)
-        nn.init.zeros_(self.tail.bias)
+        # Training starts (nearly) at the plain copy.
+        for parameter in self.tail.parameters():
+            nn.init.trunc_normal_(parameter, std=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge x by the network's scale."""

@@ -23,7 +23,8 @@ class ArchSpec:
     """
 
     colour: Colour
-    """"rgb": three channels; "y": luma, chroma goes a plain way; "gray": one channel, colour plane by plane."""
+    """"rgb": three channels; "y": luma, while chroma goes a plain way; "gray": one channel, colour pictures
+    plane by plane."""
     scale: int = 1
     """Output size over the size of the picture given by the user."""
     pre_upsampled: bool = False

@@ -1,4 +1,4 @@
-"""UNet: a narrow residual U-Net on the 2x2-unshuffled picture, for denoising, JPEG and deblurring on CPUs.
+"""UNet: a narrow residual U-Net on the 2x2-unshuffled picture, for denoising, JPEG and blur on CPUs.
 
 Why this one: working on quarter-size planes makes every layer four times cheaper (FFDNet, Zhang et al.
 2018); two further halvings buy the wide view that JPEG blocks and motion blur need for a few percent
@@ -16,7 +16,7 @@ from enhance_cli.arch.contract import ArchSpec, Condition
 
 
 class UNet(nn.Module):
-    """x: (N, n_colours, H, W) in [0, 1], H and W multiples of 8; condition: (N, 1, 1, 1) -> same shape as x."""
+    """x: (N, n_colours, H, W) in [0, 1], H and W multiples of 8; condition: (N, 1, 1, 1) -> shape of x."""
 
     def __init__(
         self, *, n_colours: int = 3, n_feats: int = 32, n_blocks: int = 2, condition: Condition | None = None
@@ -31,8 +31,9 @@ class UNet(nn.Module):
         self.up2, self.dec2 = nn.ConvTranspose2d(wider, wide, 2, stride=2), _level(wide, n_blocks)
         self.up1, self.dec1 = nn.ConvTranspose2d(wide, n_feats, 2, stride=2), _level(n_feats, n_blocks)
         self.tail = nn.Conv2d(n_feats, 4 * n_colours, 3, padding=1)
-        nn.init.trunc_normal_(self.tail.weight, std=1e-3)
-        nn.init.zeros_(self.tail.bias)
+        # Training starts (nearly) at the plain copy.
+        for parameter in self.tail.parameters():
+            nn.init.trunc_normal_(parameter, std=1e-3)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Restore x; `condition` is sigma / 255 or quality / 100 where the network was built for one."""

@@ -43,9 +43,7 @@ def train(
 
 def _say(report: Report) -> None:
     speed = report.iterations / report.seconds
-    print(
+    sys.stderr.write(
         f"{report.seconds:7.0f} s  {report.iterations:7d} it  {speed:6.2f} it/s  "
-        f"loss {report.loss:.5f}  validation {report.psnr:.3f} dB",
-        file=sys.stderr,
-        flush=True,
+        f"loss {report.loss:.5f}  validation {report.psnr:.3f} dB\n"
     )

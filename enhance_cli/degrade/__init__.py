@@ -1,1 +1,1 @@
-"""Clean to degraded: bicubic, JPEG, noise, blur; each seeded, for one picture (NumPy) and for batches (torch)."""
+"""Clean to degraded: bicubic, JPEG, noise, blur; for one picture (NumPy) and for batches (torch)."""

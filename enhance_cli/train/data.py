@@ -43,9 +43,8 @@ def load_pack(folder: Path, packs: Sequence[str], colour: Colour) -> Pack:
 
 
 def _load(path: Path, colour: Colour) -> NDArray[np.uint8]:
-    pixels = read(path).pixels
-    if pixels.dtype != np.uint8:
-        pixels = (pixels // 257).astype(np.uint8)
+    picture = read(path)
+    pixels = (picture.pixels // (picture.full_scale // 255)).astype(np.uint8)
     if colour == "rgb":
         return np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels
     if pixels.shape[2] == 1:
@@ -74,7 +73,9 @@ class Bank:
 
     def __init__(self, pictures: Sequence[NDArray[np.uint8]], device: torch.device) -> None:
         self.device = device
-        self.pixels = torch.from_numpy(np.concatenate([p.reshape(-1, p.shape[2]) for p in pictures])).to(device)
+        self.pixels = torch.from_numpy(np.concatenate([p.reshape(-1, p.shape[2]) for p in pictures])).to(
+            device
+        )
         heights = torch.tensor([p.shape[0] for p in pictures], device=device)
         widths = torch.tensor([p.shape[1] for p in pictures], device=device)
         areas = heights * widths

@@ -62,12 +62,16 @@ def read_recipe(path: Path) -> Recipe:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"Cannot read recipe {path}: {error.strerror}; give the path of a .toml file") from error
+        raise UsageError(
+            f"Cannot read recipe {path}: {error.strerror}; give the path of a .toml file"
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"Recipe {path} is not valid TOML: {error}") from error
     known = {f.name for f in fields(Recipe)}
     if unknown := sorted(set(table) - known):
-        raise UsageError(f"Recipe {path} has an unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
+        raise UsageError(
+            f"Recipe {path} has an unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}"
+        )
     try:
         return Recipe(**{key: _frozen(value) for key, value in table.items()})
     except TypeError as error:

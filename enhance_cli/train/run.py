@@ -91,7 +91,7 @@ def choose_compute(device: str, precision: str) -> Compute:
 
 def _cpu_has_bfloat16() -> bool:
     # Without the instructions bfloat16 is emulated and slower than float32.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 

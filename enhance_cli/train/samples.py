@@ -40,7 +40,12 @@ Sampler = Callable[[Bank, int], Sample]
 
 def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
     """The function that draws batches for a recipe."""
-    makers = {"sr": _Sr, "dejpeg": _Jpeg, "denoise": _Noise, "deblur": _Blur}
+    makers: dict[str, Callable[[Recipe, ArchSpec], Sampler]] = {
+        "sr": _Sr,
+        "dejpeg": _Jpeg,
+        "denoise": _Noise,
+        "deblur": _Blur,
+    }
     return makers[recipe.task](recipe, spec)
 
 
@@ -86,7 +91,9 @@ class _Noise(_Task):
     def __call__(self, bank: Bank, n: int) -> Sample:
         clean = bank.crops(n, self.recipe.patch)
         sigma = _uniform(bank, n, self.recipe.sigma)
-        return Sample(add_noise_batch(clean, sigma, bank.generator), clean, (sigma / 255)[:, None, None, None])
+        return Sample(
+            add_noise_batch(clean, sigma, bank.generator), clean, (sigma / 255)[:, None, None, None]
+        )
 
 
 class _Blur(_Task):

@@ -17,7 +17,9 @@ def pictures() -> dict[str, np.ndarray]:
 
 
 def test_quantisation_of_quality_50_is_the_standard_table():
-    assert torch.equal(quantisation(LUMA_TABLE, torch.tensor([50])).squeeze(), torch.tensor(LUMA_TABLE).float())
+    assert torch.equal(
+        quantisation(LUMA_TABLE, torch.tensor([50])).squeeze(), torch.tensor(LUMA_TABLE).float()
+    )
 
 
 @pytest.mark.parametrize("quality", [5, 10, 30, 50, 75, 95])

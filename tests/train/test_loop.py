@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,15 @@ from enhance_cli.train.loop import Compute, Report, Trainer, schedule
 from enhance_cli.train.recipe import Recipe
 
 RECIPE = Recipe(
-    name="t", arch="x", task="denoise", packs=("p",), patch=16, batch=2, lr=1e-2, budget="1s", sigma=(20.0, 30.0)
+    name="t",
+    arch="x",
+    task="denoise",
+    packs=("p",),
+    patch=16,
+    batch=2,
+    lr=1e-2,
+    budget="1s",
+    sigma=(20.0, 30.0),
 )
 
 
@@ -36,7 +46,7 @@ def test_schedule_rises_then_falls_to_nothing():
     assert max(shares) == pytest.approx(1, abs=1e-6)
     assert int(np.argmax(shares)) == 10
     assert shares[-1] == pytest.approx(0, abs=1e-9)
-    assert all(b <= a for a, b in zip(shares[10:], shares[11:], strict=False))
+    assert all(b <= a for a, b in pairwise(shares[10:]))
 
 
 def test_run_ends_on_time_and_learns():
