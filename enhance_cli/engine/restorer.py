@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from enhance_cli.checkpoints.reader import LoadedNet
@@ -17,8 +18,11 @@ from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import Box
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import from_float
-from enhance_cli.imaging.picture import Picture, Pixels, Plane
+from enhance_cli.imaging.picture import Picture, Plane
 from enhance_cli.imaging.resize import imresize
+
+BAND = 256
+"""Rows that are resized at once."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,14 @@ class Restorer:
         width, height = self._target(picture, scale, size)
         canvas, n_tiles = self._paint(picture, height, width, condition, on_tile, keep_plane)
         if canvas.shape[:2] != (height, width):
-            canvas = imresize(canvas, (height, width))
-        plane: Plane | None = np.asarray(canvas, np.float32).clip(0, 1) if keep_plane else None
+            canvas = _resized(canvas, height, width, picture.pixels.dtype)
         alpha = picture.alpha
         if alpha is not None and alpha.shape != (height, width):
             alpha = imresize(alpha, (height, width))
+        pixels = from_float(canvas, picture.pixels.dtype) if keep_plane else canvas
         return Restored(
-            picture=replace(picture, pixels=_to_depth(canvas, picture.pixels.dtype), alpha=alpha),
-            plane=plane,
+            picture=replace(picture, pixels=pixels, alpha=alpha),
+            plane=canvas if keep_plane else None,
             tiles=n_tiles,
             device=str(self.runtime.device),
             precision=self.runtime.precision,
@@ -123,7 +127,7 @@ class Restorer:
         condition: float | None,
         on_tile: OnTile | None,
         keep_plane: bool,
-    ) -> tuple[Pixels | Plane, int]:
+    ) -> tuple[NDArray[Any], int]:
         """Run the network over the picture; returns the finished colours at the network's output size.
 
         They are rounded to their final type tile by tile, to float32 if they are to be kept, and to
@@ -144,7 +148,7 @@ class Restorer:
         def write(box: Box, y: Batch) -> None:
             backdrop = behind.read(box) if behind else None
             colours = from_net(y, spec.colour, gray=picture.gray, backdrop=backdrop)
-            canvas[box.rows, box.columns] = colours if keep_plane else from_float(colours, depth)
+            canvas[box.rows, box.columns] = colours.clip(0, 1) if keep_plane else from_float(colours, depth)
 
         return canvas, self._runner.run(*inner, self._condition(condition), read, write, on_tile)
 
@@ -161,10 +165,15 @@ class Restorer:
         return torch.full((1, 1, 1, 1), value / high)
 
 
-def _to_depth(canvas: Pixels | Plane, dtype: np.dtype[Any]) -> Pixels:
-    if canvas.dtype == np.float32:
-        return from_float(canvas, dtype)  # type: ignore[arg-type]
-    if canvas.dtype == dtype:
-        return canvas  # type: ignore[return-value]
-    # 65535 = 257 x 255: the nearest of 256 levels, in whole numbers
-    return ((canvas.astype(np.uint32) + 128) // 257).astype(dtype)
+def _resized(canvas: NDArray[Any], height: int, width: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The canvas by bicubic, float32 clipped to [0, 1] if it is float32, else as `dtype`.
+
+    Summed in float and rounded once, in bands of rows: a large picture as a whole would take gigabytes.
+    """
+    floats = canvas.dtype == np.float32
+    out = np.empty((height, width, canvas.shape[2]), canvas.dtype if floats else dtype)
+    view = View(canvas, height, width)
+    for top in range(0, height, BAND):
+        band = view.read(Box(top, 0, min(top + BAND, height), width))
+        out[top : top + BAND] = band.clip(0, 1) if floats else from_float(band, dtype)
+    return out

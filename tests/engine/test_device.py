@@ -1,0 +1,106 @@
+import pytest
+import torch
+from torch import nn
+
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.engine import device
+from enhance_cli.engine.device import CPU_PIXELS, UNKNOWN_FLOATS, prepare, resolve, tile_pixels
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import DeviceError, UsageError
+
+SPEC = ArchSpec(colour="gray", halo=1)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(device, "_has_bfloat16", lambda device: True)
+
+
+def test_auto_falls_back_to_the_cpu_and_says_so(no_gpu):
+    runtime = resolve(EngineSettings(), SPEC)
+    assert (runtime.device, runtime.precision, runtime.backend) == (CPU, "float32", "torch")
+    assert "CPU" in runtime.notes[0]
+
+
+def test_what_was_asked_for_is_no_fallback(no_gpu):
+    assert resolve(EngineSettings(device="cpu"), SPEC).notes == ()
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps", "cuda:x", "toaster", "meta", ""])
+def test_what_is_not_there_is_an_error(no_gpu, name):
+    with pytest.raises(DeviceError, match=repr(name)) as caught:
+        resolve(EngineSettings(device=name), SPEC)
+    assert "\n" not in str(caught.value)
+
+
+def test_auto_takes_the_gpu_in_bfloat16_where_the_network_stands_it(two_gpus):
+    runtime = resolve(EngineSettings(), SPEC)
+    assert (runtime.device.type, runtime.precision, runtime.notes) == ("cuda", "bfloat16", ())
+    fragile = ArchSpec(colour="gray", halo=1, half=("float16",))
+    assert resolve(EngineSettings(), fragile).precision == "float32"
+
+
+def test_gpus_are_counted_from_zero(two_gpus):
+    assert resolve(EngineSettings(device="cuda:1"), SPEC).device == torch.device("cuda:1")
+    with pytest.raises(DeviceError, match="2 found"):
+        resolve(EngineSettings(device="cuda:2"), SPEC)
+
+
+def test_precisions(no_gpu):
+    assert resolve(EngineSettings(precision="bfloat16"), SPEC).dtype == torch.bfloat16
+    with pytest.raises(DeviceError, match="float16"):
+        resolve(EngineSettings(precision="float16"), SPEC)
+    with pytest.raises(DeviceError, match="bfloat16"):
+        resolve(EngineSettings(precision="bfloat16"), ArchSpec(colour="y", halo=1, half=()))
+
+
+def test_ncnn_is_refused():
+    with pytest.raises(DeviceError, match="ncnn"):
+        resolve(EngineSettings(backend="ncnn"), SPEC)
+
+
+def test_threads_are_set():
+    prepare(EngineSettings(threads=2))
+    assert torch.get_num_threads() == 2
+    prepare(EngineSettings())
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize("wrong", [{"threads": 0}, {"tile": -1}])
+def test_impossible_numbers_name_their_flag(wrong):
+    with pytest.raises(UsageError, match=f"--{next(iter(wrong))}"):
+        prepare(EngineSettings(**wrong))
+
+
+def test_wider_feature_maps_make_smaller_tiles():
+    narrow, wide, wider = (
+        tile_pixels(nn.Conv2d(1, width, 3, padding=1), SPEC, CPU) for width in (1, 512, 1024)
+    )
+    assert narrow == CPU_PIXELS
+    assert wide == pytest.approx(2 * wider, abs=1)
+
+
+def test_maps_are_measured_without_running_or_changing_the_network():
+    module = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(2, 2000, 1))
+    before = module[0].weight.clone()
+    assert tile_pixels(module, SPEC, CPU) == (1 << 30) // (4 * 3 * 4 * 2000)
+    assert torch.equal(module[0].weight, before)
+    assert not module[0]._forward_hooks
+
+
+def test_networks_that_cannot_be_measured_get_a_default():
+    class Looks(nn.Module):
+        def forward(self, x):
+            return x * float(x.mean())
+
+    assert tile_pixels(Looks(), SPEC, CPU) == (1 << 30) // (4 * 3 * UNKNOWN_FLOATS)

@@ -1,0 +1,244 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.engine import guard
+from enhance_cli.engine.restorer import Restorer
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.colour import rgb_to_ycbcr, to_float
+from enhance_cli.imaging.picture import Metadata, Picture
+from enhance_cli.imaging.resize import imresize
+
+rng = np.random.default_rng(0)
+CPU = EngineSettings(device="cpu")
+NETS = {
+    "compact x2": ("compact", {"scale": 2, "n_feats": 4, "n_blocks": 2}),
+    "compact x3": ("compact", {"scale": 3, "n_feats": 4, "n_blocks": 1}),
+    "unet": ("unet", {"n_feats": 4, "n_blocks": 1}),
+    "unet with condition": ("unet", {"n_colours": 1, "n_feats": 4, "n_blocks": 1, "condition": "quality"}),
+    "edsr": ("edsr", {"scale": 4, "n_feats": 4, "n_blocks": 1}),
+    "dncnn": ("dncnn", {"n_feats": 4, "n_layers": 4, "batch_norm": True}),
+    "ffdnet": ("ffdnet", {"n_feats": 4, "n_layers": 3}),
+    "mimo_unet": ("mimo_unet", {"n_res": 1, "n_feats": 4}),
+    "aim": ("aim", {"n_modules": 1, "n_feats": 4, "attention": False}),
+}
+
+
+def picture(height=40, width=30, channels=3, dtype=np.uint8, **fields):
+    pixels = rng.integers(0, int(np.iinfo(dtype).max) + 1, (height, width, channels), dtype=dtype)
+    return Picture(pixels, **fields)
+
+
+def enlarge(factor):
+    return lambda x: x.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+
+
+def same(x, *condition):
+    return x
+
+
+def test_every_network_is_tiled_here():
+    assert {arch for arch, _ in NETS.values()} == ARCHITECTURES.keys()
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_tiled_and_whole_differ_by_one_level_at_most(name, load, monkeypatch):
+    monkeypatch.setattr(guard, "problem", lambda x, y: None)  # random weights make random colours
+    arch, parameters = NETS[name]
+    entry = ARCHITECTURES[arch]
+    net = load(entry.build(**parameters), entry.spec(**parameters))
+    assert net.spec.tiling == "exact"
+    condition = {"sigma": 25.0, "quality": 30.0, None: None}[net.spec.condition]
+    shown = picture(75, 101)
+    scale = 2.0 if net.spec.pre_upsampled else None
+    whole, tiled = (
+        Restorer(net, replace(CPU, tile=tile)).restore(shown, condition=condition, scale=scale)
+        for tile in (0, 32)
+    )
+    assert (whole.tiles, tiled.tiles > 4) == (1, True)
+    difference = whole.picture.pixels.astype(int) - tiled.picture.pixels
+    assert np.abs(difference).max() <= 1
+    assert whole.picture.pixels.std() > 1
+
+
+@pytest.mark.parametrize("colour", ["rgb", "y", "gray"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_network_that_changes_nothing_changes_nothing(load, colour, channels, dtype):
+    shown = picture(13, 9, channels, dtype, metadata=Metadata(icc=b"profile"), jpeg_quality=30)
+    restored = Restorer(load(same, colour=colour, multiple=8), replace(CPU, tile=8)).restore(shown)
+    assert restored.picture.pixels.dtype == dtype
+    np.testing.assert_array_equal(restored.picture.pixels, shown.pixels)
+    assert (restored.picture.metadata, restored.picture.jpeg_quality) == (shown.metadata, 30)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (17, 8)])
+def test_odd_sizes_reach_the_network_padded_and_come_back_cropped(load, size):
+    net = load(enlarge(2), scale=2, multiple=8, minimum=24, halo=4)
+    shown = picture(*size)
+    restored = Restorer(net, replace(CPU, tile=16)).restore(shown)
+    np.testing.assert_array_equal(restored.picture.pixels, shown.pixels.repeat(2, 0).repeat(2, 1))
+    for (x,) in net.module.seen:
+        assert min(x.shape[2:]) >= 24
+        assert x.shape[2] % 8 == x.shape[3] % 8 == 0
+
+
+def test_a_luma_network_enlarges_chroma_by_bicubic(load):
+    shown = Picture(rng.integers(110, 150, (10, 12, 3), dtype=np.uint8))
+    net = load(lambda x: enlarge(2)(x) * 0.9, colour="y", scale=2)
+    plane = Restorer(net, replace(CPU, tile=7)).restore(shown, keep_plane=True).plane
+    given = to_float(shown.pixels)
+    got, plain = rgb_to_ycbcr(plane), rgb_to_ycbcr(imresize(given, (20, 24)))
+    np.testing.assert_allclose(got[..., 1:], plain[..., 1:], atol=1e-5)
+    luma = rgb_to_ycbcr(given)[..., 0].repeat(2, 0).repeat(2, 1)
+    np.testing.assert_allclose(got[..., 0], 0.9 * luma, atol=1e-5)
+
+
+def test_a_pre_upsampled_network_is_given_the_unrounded_bicubic(load):
+    shown = picture(9, 11, 1)
+    net = load(same, colour="y", pre_upsampled=True)
+    restored = Restorer(net, CPU).restore(shown, scale=2.5, keep_plane=True)
+    expected = imresize(to_float(shown.pixels), (23, 28))
+    np.testing.assert_allclose(net.module.seen[0][0][0, 0], expected[..., 0], atol=1e-6)
+    np.testing.assert_allclose(restored.plane, expected.clip(0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("ask", [{"scale": 1.5}, {"size": (45, 60)}, {"scale": 1}, {"scale": 3.7}])
+def test_other_sizes_come_from_the_networks_result_by_bicubic(load, ask, dtype):
+    shown = picture(40, 30, dtype=dtype)
+    restored = Restorer(load(enlarge(2), scale=2), CPU).restore(shown, **ask)
+    factor = ask.get("scale", 1.5)
+    size = (int(40 * factor + 0.5), int(30 * factor + 0.5))
+    assert (restored.picture.height, restored.picture.width) == size
+    twice = to_float(shown.pixels).repeat(2, 0).repeat(2, 1)
+    expected = imresize(twice, size).clip(0, 1) * shown.full_scale
+    # Half a level of final rounding, and at most one of 65535 for what is kept in between.
+    assert np.abs(restored.picture.pixels - expected).max() <= (0.51 if dtype == np.uint8 else 1.5)
+
+
+def test_keeping_the_plane_does_not_change_the_picture(load):
+    shown = picture(40, 300)
+    restorer = Restorer(load(lambda x: enlarge(2)(x) * 1.2 - 0.1, scale=2), CPU)
+    for scale in (2, 1.3):
+        plain, kept = (restorer.restore(shown, scale=scale, keep_plane=keep) for keep in (False, True))
+        difference = plain.picture.pixels.astype(int) - kept.picture.pixels
+        assert np.abs(difference).max() <= 1
+        assert (difference != 0).mean() < 0.01
+        assert kept.plane.min() >= 0
+        assert kept.plane.max() <= 1
+
+
+@pytest.mark.parametrize("ask", [{"scale": 0}, {"scale": float("nan")}, {"scale": -1}, {"size": (0, 5)}])
+def test_impossible_sizes(load, ask):
+    with pytest.raises(UsageError, match=r"impossible|empty"):
+        Restorer(load(same), CPU).restore(picture(), **ask)
+
+
+def test_alpha_is_enlarged_beside_the_colour_and_else_untouched(load):
+    alpha = rng.integers(0, 256, (8, 6), dtype=np.uint8)
+    shown = picture(8, 6, alpha=alpha)
+    kept = Restorer(load(same), CPU).restore(shown).picture
+    np.testing.assert_array_equal(kept.alpha, alpha)
+    larger = Restorer(load(enlarge(3), scale=3), CPU).restore(shown).picture
+    np.testing.assert_array_equal(larger.alpha, imresize(alpha, (24, 18)))
+
+
+def test_hidden_colours_never_reach_the_network(load):
+    pixels = np.full((20, 20, 3), 200, np.uint8)
+    alpha = np.full((20, 20), 255, np.uint8)
+    pixels[:, 12:] = 0
+    alpha[:, 12:] = 0
+    net = load(lambda x: F.avg_pool2d(F.pad(x, (2, 2, 2, 2), "replicate"), 5, 1))
+    restored = Restorer(net, CPU).restore(Picture(pixels, alpha))
+    np.testing.assert_array_equal(restored.picture.pixels, 200)
+
+
+@pytest.mark.parametrize(("kind", "value", "given"), [("sigma", 25, 25 / 255), ("quality", 40, 0.4)])
+def test_conditions_arrive_in_the_networks_units(load, kind, value, given):
+    net = load(same, condition=kind)
+    Restorer(net, CPU).restore(picture(), condition=value)
+    condition = net.module.seen[0][1]
+    assert condition.shape == (1, 1, 1, 1)
+    assert condition.dtype == torch.float32
+    assert condition.item() == pytest.approx(given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("sigma", None), ("sigma", 300), ("quality", 0), ("quality", float("nan")), (None, 25)],
+)
+def test_missing_impossible_and_superfluous_conditions(load, kind, value):
+    with pytest.raises(UsageError, match="model fake"):
+        Restorer(load(same, condition=kind), CPU).restore(picture(), condition=value)
+
+
+def test_value_range_and_choice_of_output(load):
+    net = load(lambda x: [x * 0, x + 25.5], value_range=255.0, output=1)
+    shown = Picture(np.full((4, 4, 3), 102, np.uint8))
+    restored = Restorer(net, CPU).restore(shown)
+    assert net.module.seen[0][0].max().item() == pytest.approx(102)
+    np.testing.assert_array_equal(restored.picture.pixels, 128)  # 127.5 rounded half up
+
+
+def test_the_ensemble_averages_and_keeps_the_multiple(load):
+    net = load(lambda x: x + torch.linspace(-0.1, 0.1, x.shape[3]), multiple=8)
+    shown = picture(24, 21)
+    once, often = (Restorer(net, replace(CPU, ensemble=on)).restore(shown) for on in (False, True))
+    assert (once.picture.pixels != shown.pixels).any()
+    np.testing.assert_array_equal(often.picture.pixels, shown.pixels)
+    assert len(net.module.seen) == 9
+    assert all(x.shape[2] % 8 == x.shape[3] % 8 == 0 for (x,) in net.module.seen)
+
+
+def test_a_tiled_ensemble_is_the_whole_one(load):
+    conv = nn.Conv2d(3, 3, 3, padding=1, bias=False)
+    nn.init.dirac_(conv.weight)
+    conv.weight.data += 0.02 * torch.randn_like(conv.weight)
+    x = rng.random((50, 41, 3)).astype(np.float32)
+    whole, tiled = (
+        Restorer(load(conv, halo=1), replace(CPU, tile=tile, ensemble=True)).restore_plane(x)
+        for tile in (0, 16)
+    )
+    np.testing.assert_allclose(whole, tiled, atol=1e-6)
+
+
+def test_a_plane_is_neither_clipped_nor_rounded(load):
+    x = rng.normal(size=(11, 13, 1)).astype(np.float32)
+    net = load(lambda x: enlarge(2)(x) * 1.01, colour="y", scale=2, multiple=4)
+    result = Restorer(net, replace(CPU, tile=4)).restore_plane(x)
+    np.testing.assert_allclose(result, 1.01 * x.repeat(2, 0).repeat(2, 1), rtol=1e-6)
+
+
+def test_progress_counts_tiles(load):
+    calls = []
+    Restorer(load(same), replace(CPU, tile=16)).restore(
+        picture(32, 40), on_tile=lambda done, of: calls.append((done, of))
+    )
+    assert calls == [(n, 6) for n in range(1, 7)]
+
+
+def test_the_plane_is_kept_only_when_asked_for(load):
+    restorer = Restorer(load(lambda x: x * 0.999 + 0.5), CPU)
+    shown = Picture(np.full((7, 7, 3), 100, np.uint8))
+    assert restorer.restore(shown).plane is None
+    kept = restorer.restore(shown, keep_plane=True)
+    assert kept.plane.dtype == np.float32
+    np.testing.assert_allclose(kept.plane, 100 / 255 * 0.999 + 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(kept.picture.pixels, restorer.restore(shown).picture.pixels)
+
+
+def test_the_loaded_network_is_left_as_it_was(load):
+    conv = nn.Conv2d(3, 3, 3, padding=1)
+    nn.init.dirac_(conv.weight)
+    nn.init.zeros_(conv.bias)
+    net = load(conv)
+    Restorer(net, CPU).restore(picture())
+    assert conv.weight.is_contiguous()
+    assert conv.weight.dtype == torch.float32

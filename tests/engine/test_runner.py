@@ -1,0 +1,147 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from enhance_cli.engine.device import Runtime
+from enhance_cli.engine.restorer import Restorer
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import RestoreError
+from enhance_cli.imaging.picture import Picture
+
+CPU = EngineSettings(device="cpu")
+GRAY = Picture(np.full((300, 200, 1), 90, np.uint8))
+
+
+FULL = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 GB")
+
+
+def fits(side, error=FULL):
+    def run(x):
+        if max(x.shape[2:]) > side:
+            raise error
+        return x
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FULL,
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
+        RuntimeError("MPS backend out of memory"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_makes_tiles_smaller_and_is_remembered(load, error):
+    restorer = Restorer(load(fits(100, error), colour="gray"), CPU)
+    first = restorer.restore(GRAY)
+    np.testing.assert_array_equal(first.picture.pixels, GRAY.pixels)
+    assert first.tiles == 12  # 300 -> 150 -> 75
+    assert [warning.split(":")[0] for warning in first.warnings] == [
+        "out of memory on cpu with tiles of 300",
+        "out of memory on cpu with tiles of 150",
+    ]
+    seen = len(restorer.net.module.seen)
+    second = restorer.restore(GRAY)
+    assert (second.tiles, second.warnings) == (12, ())
+    assert len(restorer.net.module.seen) == seen + 12
+
+
+def test_a_tile_that_was_asked_for_shrinks_too(load):
+    assert Restorer(load(fits(140), colour="gray"), replace(CPU, tile=256)).restore(GRAY).tiles == 6
+
+
+@pytest.mark.parametrize("tiling", ["exact", "whole"])
+def test_when_nothing_is_left_to_shrink_the_picture_fails(load, tiling):
+    restorer = Restorer(load(fits(1), colour="gray", tiling=tiling), CPU)
+    with pytest.raises(RestoreError, match="out of memory on cpu"):
+        restorer.restore(GRAY)
+
+
+def test_other_errors_are_not_swallowed(load):
+    with pytest.raises(RuntimeError, match="shapes"):
+        Restorer(load(fits(1, RuntimeError("shapes")), colour="gray"), CPU).restore(GRAY)
+
+
+@pytest.mark.parametrize(("device", "ends"), [("auto", "cpu"), ("cuda", None)])
+def test_only_auto_goes_to_the_cpu(load, monkeypatch, device, ends):
+    restorer = Restorer(load(lambda x: x, colour="gray"), CPU)
+    runner = restorer._runner
+    runner._settings = EngineSettings(device=device)
+    runner.runtime = Runtime(torch.device("cuda"), torch.bfloat16, "torch")
+    forward = runner._forward
+
+    def without_gpu(*arguments):
+        if runner.runtime.device.type == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(*arguments)
+
+    monkeypatch.setattr(runner, "_forward", without_gpu)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    if ends is None:
+        with pytest.raises(RestoreError, match="cuda"):
+            restorer.restore(GRAY)
+        return
+    restored = restorer.restore(GRAY)
+    assert (restored.device, restored.precision, restored.tiles) == ("cpu", "float32", 1)
+    assert "on the CPU from now on" in restored.warnings[-1]
+    assert restorer.restore(GRAY).warnings == ()
+
+
+class FailsInHalf(nn.Module):
+    """A convolution whose result is unusable whenever autocast reduces it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 3, padding=1)
+        nn.init.dirac_(self.conv.weight)
+        nn.init.zeros_(self.conv.bias)
+
+    def forward(self, x):
+        y = self.conv(x)
+        return y * float("nan") if y.dtype == torch.bfloat16 else y
+
+
+def test_an_unusable_tile_is_redone_in_float32(load):
+    settings = replace(CPU, precision="bfloat16", tile=150)
+    restored = Restorer(load(FailsInHalf(), colour="gray"), settings).restore(GRAY)
+    np.testing.assert_array_equal(restored.picture.pixels, GRAY.pixels)
+    assert restored.precision == "bfloat16"
+    assert restored.warnings == ("4 tiles were unusable in reduced precision: redone in float32",)
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (lambda x: x / 0, "NaN or Inf"),
+        (lambda x: x * 0, "black"),
+        (lambda x: x + torch.tensor([0, 0.4, 0]).view(1, 3, 1, 1), "shifted in colour"),
+    ],
+)
+def test_what_is_unusable_in_float32_fails_with_the_reason(load, bad, reason):
+    with pytest.raises(RestoreError, match=reason) as caught:
+        Restorer(load(bad), CPU).restore(GRAY)
+    assert "fake" in str(caught.value)
+
+
+def test_a_failed_picture_leaves_no_warnings_to_the_next(load):
+    restorer = Restorer(load(FailsInHalf(), colour="gray"), replace(CPU, precision="bfloat16", tile=150))
+    restorer._runner._redone = 9
+    assert restorer.restore(GRAY).warnings[0].startswith("4 tiles")
+
+
+def test_networks_that_average_warn_only_when_they_are_tiled(load):
+    net = load(lambda x: x, colour="gray", tiling="approximate")
+    (warning,) = Restorer(net, replace(CPU, tile=128)).restore(GRAY).warnings
+    assert "depends on the tiles" in warning
+    assert Restorer(net, CPU).restore(GRAY).warnings == ()
+
+
+def test_networks_that_need_all_are_never_tiled(load):
+    restored = Restorer(load(lambda x: x, colour="gray", tiling="whole"), replace(CPU, tile=64)).restore(GRAY)
+    assert restored.tiles == 1
+    assert "--tile had no effect" in restored.warnings[0]

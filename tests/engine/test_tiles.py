@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+
+from enhance_cli.engine.tiles import SMALLEST, Box, choose, plan, round_up, smaller
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "tile", "halo", "multiple"),
+    [(1, 1, 0, 5, 1), (40, 24, 16, 3, 8), (100, 7, 30, 9, 1), (64, 64, 64, 12, 4), (96, 160, 33, 40, 8)],
+)
+def test_cores_cover_the_picture_once_and_halos_stop_at_its_border(height, width, tile, halo, multiple):
+    covered = np.zeros((height, width), int)
+    for piece in plan(height, width, tile, halo, multiple):
+        core, padded = piece.core, piece.padded
+        covered[core.rows, core.columns] += 1
+        assert 0 <= padded.top <= core.top < core.bottom <= padded.bottom <= height
+        assert 0 <= padded.left <= core.left < core.right <= padded.right <= width
+        for box in (core, padded):
+            assert not any(n % multiple for n in (box.top, box.left, box.bottom, box.right))
+        assert padded.top == 0 or core.top - padded.top >= halo
+        assert padded.left == 0 or core.left - padded.left >= halo
+        assert padded.bottom == height or padded.bottom - core.bottom >= halo
+        assert padded.right == width or padded.right - core.right >= halo
+        if tile:
+            assert core.bottom - core.top <= round_up(tile, multiple)
+    assert (covered == 1).all()
+
+
+def test_cores_are_evened_out():
+    widths = [tile.core.right - tile.core.left for tile in plan(8, 66, 64, 1, 1)]
+    assert widths == [33, 33]
+
+
+def test_zero_means_the_whole_picture():
+    (tile,) = plan(500, 700, 0, 9, 1)
+    assert tile.core == tile.padded == Box(0, 0, 500, 700)
+
+
+def test_unaligned_pictures_are_refused():
+    with pytest.raises(ValueError, match="10x9"):
+        plan(9, 10, 4, 1, 2)
+
+
+def test_choice_fits_the_bound_and_leaves_small_pictures_whole():
+    assert choose(100, 100, 10_000, 5, 1) == 0
+    side = choose(1000, 1000, 250_000, 10, 8)
+    assert side == choose(5000, 300, 250_000, 10, 8)
+    assert side % 8 == 0
+    assert 240_000 < (side + 2 * 16) ** 2 <= 260_000
+
+
+def test_choice_never_wastes_nearly_all_on_the_halo():
+    assert choose(4000, 4000, 10_000, 100, 1) == 100
+    assert choose(4000, 4000, 100, 1, 1) == SMALLEST
+
+
+def test_shrinking_ends():
+    sides = [1000]
+    while (side := smaller(sides[-1], 8)) is not None:
+        sides.append(side)
+    assert sides == [1000, 504, 256, 128, 64]
+    assert smaller(100, 128) is None
+
+
+def test_boxes():
+    box = Box(4, 6, 10, 20)
+    assert box.within(Box(1, 2, 50, 50)) == Box(3, 4, 9, 18)
+    assert box.clipped(8, 100) == Box(4, 6, 8, 20)
+    assert box.clipped(3, 100).bottom - box.clipped(3, 100).top == 0
+    assert box.scaled(3) == Box(12, 18, 30, 60)
