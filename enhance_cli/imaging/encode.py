@@ -1,0 +1,110 @@
+"""Pictures to the bytes of a file."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from enhance_cli.errors import WriteError
+from enhance_cli.imaging.formats import FORMATS
+from enhance_cli.imaging.metadata import with_fitting_profile
+from enhance_cli.imaging.picture import Metadata, Picture, Pixels
+from enhance_cli.imaging.png import write_png
+from enhance_cli.imaging.tiff import write_tiff
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How hard and how lossy to compress."""
+
+    png_level: int = 3
+    """zlib level 0..9."""
+    jpeg_quality: int = 95
+    webp_quality: int = 100
+    """100 is lossless."""
+
+
+def encode(picture: Picture, format: str, *, options: EncodeOptions | None = None) -> bytes:
+    """File of `picture` in `format` ("PNG" "JPEG" "WEBP" "TIFF" "BMP" "PPM"), metadata included.
+
+    16 bits are rounded to 8 where the format has no more (`formats.losses` tells). Raises WriteError
+    where the format has no transparency but the picture does, or a side is too long for it.
+    """
+    options = options or EncodeOptions()
+    _check(picture, format)
+    samples = _samples(picture, format)
+    metadata = with_fitting_profile(picture.metadata, 1 if samples.shape[2] < 3 and format != "WEBP" else 3)
+    metadata = FORMATS[format].room_for(metadata)
+    try:
+        if format == "PNG":
+            return write_png(samples, metadata, options.png_level)
+        if format == "TIFF":
+            return write_tiff(samples, metadata)
+        if format == "PPM":
+            return _pnm(samples)
+        return _through_pillow(samples, format, _arguments(format, metadata, options))
+    except (OSError, ValueError, OverflowError) as error:
+        size = f"{picture.width}x{picture.height}"
+        raise WriteError(f"cannot write {size} as {FORMATS[format].title} ({error}); write PNG") from error
+
+
+def _check(picture: Picture, format: str) -> None:
+    target = FORMATS[format]
+    if picture.alpha is not None and not target.alpha:
+        raise WriteError(f"{target.title} cannot hold transparency: write PNG, WebP or TIFF")
+    if target.side is not None and max(picture.width, picture.height) > target.side:
+        size = f"{picture.width}x{picture.height}"
+        raise WriteError(f"{target.title} holds at most {target.side} pixels a side, not {size}: write PNG")
+
+
+def _samples(picture: Picture, format: str) -> Pixels:
+    """Colour and alpha in one array (H, W, 1..4) of the depth that the format holds."""
+    pixels = picture.pixels
+    if picture.alpha is not None:
+        # No common reader takes 16-bit gray with alpha from a TIFF, so that it goes as RGBA.
+        if picture.gray and format == "TIFF" and pixels.dtype == np.uint16:
+            pixels = pixels.repeat(3, axis=2)
+        return _shallow(np.concatenate([pixels, picture.alpha[..., None]], axis=2), format)
+    return _shallow(pixels, format)
+
+
+def _shallow(pixels: Pixels, format: str) -> Pixels:
+    """The samples, rounded to 8 bits where the format holds no more."""
+    if pixels.dtype == np.uint16 and not FORMATS[format].deep:
+        # 65535 = 255 * 257, so that this is v / 257 rounded; the sum stays within 32 bits, not within 16.
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return pixels
+
+
+def _pnm(samples: Pixels) -> bytes:
+    height, width, channels = samples.shape
+    header = b"P%d\n%d %d\n%d\n" % (5 if channels == 1 else 6, width, height, np.iinfo(samples.dtype).max)
+    return header + samples.astype(samples.dtype.newbyteorder(">")).tobytes()
+
+
+def _arguments(format: str, metadata: Metadata, options: EncodeOptions) -> dict[str, Any]:
+    """Keyword arguments of Pillow's writer for `format`."""
+    if format == "BMP":
+        return _given(dpi=metadata.dpi)
+    carried = _given(icc_profile=metadata.icc, exif=metadata.exif, xmp=metadata.xmp)
+    if format == "JPEG":
+        return {"quality": options.jpeg_quality, "subsampling": 0} | _given(dpi=metadata.dpi) | carried
+    lossless = options.webp_quality >= 100
+    # Of a lossless WebP this is the effort, and "exact" keeps the colours under transparent pixels.
+    quality = 80 if lossless else options.webp_quality
+    return {"lossless": lossless, "quality": quality, "exact": True} | carried
+
+
+def _given(**values: object) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _through_pillow(samples: Pixels, format: str, arguments: dict[str, Any]) -> bytes:
+    plane = samples[..., 0] if samples.shape[2] == 1 else samples
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(plane)).save(buffer, format, **arguments)
+    return buffer.getvalue()

@@ -1,0 +1,67 @@
+"""Reading, encoding and writing of picture files: the door of this room."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from enhance_cli.errors import WriteError
+from enhance_cli.imaging.decode import DEFAULT_MAX_PIXELS, read
+from enhance_cli.imaging.encode import EncodeOptions, encode
+from enhance_cli.imaging.formats import IMAGE_SUFFIXES, format_of, holds_16_bit, holds_alpha, losses
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "IMAGE_SUFFIXES",
+    "EncodeOptions",
+    "encode",
+    "format_of",
+    "holds_16_bit",
+    "holds_alpha",
+    "losses",
+    "read",
+    "write_atomic",
+]
+
+# With ".", the random part and ".part" even a name of the longest kind stays below 255 bytes.
+_NAME_CHARACTERS = 48
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file that appears under its name complete and on disk, or not at all.
+
+    Missing parent folders are made. The data goes to a hidden `.NAME.<random>.part` in the same folder,
+    which is synced and renamed. Raises WriteError; then the hidden file is gone.
+    """
+    part = path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _write_synced(part, data)
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WriteError(f"{path}: cannot be written ({reason}); nothing was left behind") from error
+    _sync_folder(path.parent)
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable, on systems where a folder can be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
