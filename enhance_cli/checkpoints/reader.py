@@ -7,8 +7,6 @@ renamed between the last two steps.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from enhance_cli.arch.contract import Architecture, ArchSpec, Parameters, Task
 from enhance_cli.checkpoints.catalog import Weights
 from enhance_cli.checkpoints.store import path_of, sha256_of
 from enhance_cli.errors import ModelError
+from enhance_cli.imaging.files import write_atomic
 
 REQUIRED = ("arch", "parameters", "task")
 """Metadata without which a file cannot be loaded; everything else is free."""
@@ -71,7 +70,7 @@ def save_file(
 
     `metadata` is free text: recipe, data, metrics, commit, licence.  Tensors that are not floating
     point (BatchNorm's counters) and those that float16 cannot hold keep their type.  ModelError if a
-    weight is NaN or infinite.
+    weight is NaN or infinite, WriteError if the file cannot be written.
     """
     tensors = {key: _for_disk(key, value) for key, value in module.state_dict().items()}
     header = {
@@ -80,7 +79,7 @@ def save_file(
         "parameters": json.dumps(parameters, sort_keys=True),
         "task": task,
     }
-    _write_atomic(path, safetensors.torch.save(tensors, metadata=header))
+    write_atomic(path, safetensors.torch.save(tensors, metadata=header))
 
 
 def _for_disk(key: str, value: Tensor) -> Tensor:
@@ -91,20 +90,6 @@ def _for_disk(key: str, value: Tensor) -> Tensor:
         raise ModelError(f"weight {key!r} is NaN or infinite and was not saved; lower the learning rate")
     half = value.half()
     return (half if half.isfinite().all() else value).contiguous()
-
-
-def _write_atomic(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _load(path: Path, *, name: str, sha256: str) -> LoadedNet:

@@ -1,0 +1,179 @@
+import hashlib
+import json
+import os
+
+import pytest
+import safetensors.torch
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.checkpoints.catalog import find
+from enhance_cli.checkpoints.reader import load_file, load_weights, save_file
+from enhance_cli.checkpoints.store import sha256_of
+from enhance_cli.errors import ModelError, WriteError
+
+
+def read(path):
+    with safe_open(path, framework="pt") as file:
+        return file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+
+
+@pytest.fixture
+def altered(saved):
+    """Writes the file anew after a change of its metadata and tensors, and gives its path."""
+
+    def alter(change) -> str:
+        metadata, tensors = read(saved)
+        change(metadata, tensors)
+        safetensors.torch.save_file(tensors, saved, metadata=metadata)
+        return saved
+
+    return alter
+
+
+def test_what_was_saved_comes_back(saved, module):
+    net = load_file(saved)
+    assert (net.name, net.arch, net.task, net.licence) == ("small", "dncnn", "denoise", "MIT")
+    assert net.parameters == {"n_colours": 1, "n_feats": 4, "n_layers": 3, "batch_norm": True}
+    assert net.spec == ARCHITECTURES["dncnn"].spec(**net.parameters)
+    assert net.metadata["data"] == "random"
+    assert net.sha256 == hashlib.sha256(saved.read_bytes()).hexdigest()
+    for key, value in module.state_dict().items():
+        expected = value.half().float() if value.is_floating_point() else value
+        assert torch.equal(net.module.state_dict()[key], expected)
+
+
+def test_a_loaded_network_is_ready_to_run(saved):
+    module = load_file(saved).module
+    assert not module.training
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+    assert {p.dtype for p in module.parameters()} == {torch.float32}
+
+
+def test_floats_are_halved_on_disk_and_counters_kept(saved):
+    _, tensors = read(saved)
+    counters = {key for key, value in tensors.items() if value.dtype == torch.int64}
+    assert counters
+    assert all(key.endswith("num_batches_tracked") and tensors[key] == 1 for key in counters)
+    assert {value.dtype for key, value in tensors.items() if key not in counters} == {torch.float16}
+
+
+def test_numbers_beyond_float16_keep_their_type(tmp_path):
+    module = nn.BatchNorm2d(2)
+    module.running_var[0] = 1e6
+    save_file(tmp_path / "x", module, arch="a", parameters={}, task="sr", metadata={})
+    _, tensors = read(tmp_path / "x")
+    assert tensors["running_var"].tolist() == [1e6, 1]
+    assert tensors["weight"].dtype == torch.float16
+
+
+def test_memory_format_does_not_matter(tmp_path, module):
+    spread = module.to(memory_format=torch.channels_last)
+    save_file(
+        tmp_path / "x",
+        spread,
+        arch="dncnn",
+        parameters={"n_layers": 3},
+        task="denoise",
+        metadata={"arch": "x"},
+    )
+    metadata, tensors = read(tmp_path / "x")
+    assert (metadata["arch"], json.loads(metadata["parameters"])) == ("dncnn", {"n_layers": 3})
+    key, value = next(iter(module.named_parameters()))
+    assert torch.equal(tensors[key], value.half())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_of_a_failed_training_are_not_saved(tmp_path, bad):
+    module = nn.Conv2d(1, 1, 1)
+    module.bias.data[0] = bad
+    with pytest.raises(ModelError, match="'bias'"):
+        save_file(tmp_path / "x", module, arch="a", parameters={}, task="sr", metadata={})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file(saved, module, monkeypatch):
+    before = saved.read_bytes()
+
+    def fail(*names):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(WriteError):
+        save_file(saved, module, arch="dncnn", parameters={}, task="denoise", metadata={})
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def first_key(tensors):
+    return next(key for key, value in tensors.items() if value.ndim == 4)
+
+
+def rename(metadata, tensors):
+    tensors["extra.weight"] = torch.ones(1)
+
+
+def drop(metadata, tensors):
+    del tensors[first_key(tensors)]
+
+
+def reshape(metadata, tensors):
+    key = first_key(tensors)
+    tensors[key] = tensors[key][:1].contiguous()
+
+
+def poison(metadata, tensors):
+    tensors[first_key(tensors)].view(-1)[0] = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda metadata, tensors: metadata.pop("arch"), "no metadata 'arch'"),
+        (lambda metadata, tensors: metadata.pop("parameters"), "no metadata 'parameters'"),
+        (lambda metadata, tensors: metadata.update(arch="dnn"), "unknown network 'dnn'; known: aim"),
+        (lambda metadata, tensors: metadata.update(task="paint"), "unknown task 'paint'"),
+        (lambda metadata, tensors: metadata.update(parameters="{"), "not JSON"),
+        (lambda metadata, tensors: metadata.update(parameters="[]"), "JSON object"),
+        (lambda metadata, tensors: metadata.update(parameters='{"depth": 1}'), "do not fit network 'dncnn'"),
+        (rename, "holds weight 'extra.weight'"),
+        (drop, r"lacks weight '.*weight'"),
+        (reshape, r"weight '.*weight' has shape \(1, .*instead of \(4, 1, 3, 3\)|has shape \(1, 4, 3, 3\)"),
+        (poison, r"weight '.*weight' holds NaN or Inf"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_in_one_line(altered, change, told):
+    path = altered(change)
+    with pytest.raises(ModelError, match=told) as caught:
+        load_file(path)
+    assert "\n" not in str(caught.value)
+    assert path.name in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 a pickle", b"\xff" * 100])
+def test_a_file_that_is_no_safetensors(tmp_path, data):
+    (tmp_path / "x.safetensors").write_bytes(data)
+    with pytest.raises(ModelError, match="not a readable safetensors file"):
+        load_file(tmp_path / "x.safetensors")
+
+
+def test_a_truncated_file(saved):
+    saved.write_bytes(saved.read_bytes()[:-10])
+    with pytest.raises(ModelError, match="not a readable safetensors file"):
+        load_file(saved)
+
+
+def test_missing_files_and_folders(tmp_path):
+    for path in (tmp_path / "gone.safetensors", tmp_path):
+        with pytest.raises(ModelError, match="cannot read"):
+            load_file(path)
+
+
+def test_loading_by_catalog_entry_checks_the_hash(saved, write_catalog, table):
+    write_catalog(table(name='"listed"', sha256=f'"{sha256_of(saved)}"'), table(name='"wrong"'))
+    net = load_weights(find("listed"))
+    assert (net.name, net.sha256) == ("listed", sha256_of(saved))
+    with pytest.raises(ModelError, match="the catalog says"):
+        load_weights(find("wrong"))
