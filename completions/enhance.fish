@@ -1,0 +1,1 @@
+complete --command enhance --no-files --arguments "(env _ENHANCE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) enhance)" --condition "env _ENHANCE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) enhance"

@@ -1,0 +1,186 @@
+"""What the user sees: data on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from enhance_cli.engine.progress import Event, FileDone, Metrics, Start, Summary, TileDone
+
+MOST_NAMED = 20
+"""Failures repeated at the end; all were shown when they happened."""
+
+
+def data(line: str) -> None:
+    """One line of data on stdout, at once."""
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """One line of talk on stderr."""
+    typer.echo(line, err=True)
+
+
+def error(text: str) -> None:
+    """An error in one line on stderr."""
+    say(f"enhance: error: {text}")
+
+
+class BatchConsole:
+    """Shows the events of a batch: JSON on stdout if asked for, talk and a progress bar on stderr."""
+
+    def __init__(self, *, json: bool, quiet: bool, debug: bool) -> None:
+        self._json = json
+        self._quiet = quiet
+        self._debug = debug
+        self._bar: _Bar | None = None
+        self._failed: list[str] = []
+        self._n_failed = 0
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[None]:
+        """A progress bar for `total` pictures while the block runs, on terminals only."""
+        if self._quiet or not sys.stderr.isatty():
+            yield
+            return
+        with _Bar(total) as self._bar:
+            yield
+        self._bar = None
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        from enhance_cli.engine import progress
+
+        if isinstance(event, progress.TileDone):
+            if self._bar:
+                self._bar.tile(event)
+            return
+        if self._json:
+            data(event.to_json())
+        if isinstance(event, progress.Start):
+            self._start(event)
+        elif isinstance(event, progress.FileDone):
+            self._file(event)
+        else:
+            self._summary(event)
+
+    def _start(self, event: Start) -> None:
+        names = ", ".join(one.name for one in event.weights)
+        if event.device:
+            self._talk(f"{event.task} with {names} on {event.device} ({event.backend}, {event.precision})")
+        for note in event.notes:
+            self._talk(f"note: {note}")
+
+    def _file(self, event: FileDone) -> None:
+        if self._bar:
+            self._bar.file()
+        if event.status == "failed":
+            line = f"{event.input}: {event.error}"
+            self._n_failed += 1
+            self._failed = [*self._failed, line][:MOST_NAMED]
+            self._print(f"failed {line}")
+            if self._debug and event.cause:
+                self._print("".join(traceback.format_exception(event.cause)).rstrip())
+        elif event.status != "current" or event.metrics:
+            self._talk(_describe(event))
+        for warning in event.warnings:
+            self._talk(f"warning: {event.input}: {warning}")
+
+    def _summary(self, event: Summary) -> None:
+        for line in _figures(event.metrics, event.baseline):
+            self._talk(f"mean {line}")
+        counts = f"{event.done} done, {event.current} current, {event.skipped} skipped, {event.failed} failed"
+        stopped = "interrupted: " if event.interrupted else ""
+        self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
+        if self._n_failed > 1:
+            for line in self._failed:
+                self._talk(f"  failed {line}")
+            if self._n_failed > MOST_NAMED:
+                self._talk(f"  and {self._n_failed - MOST_NAMED} more")
+
+    def _talk(self, line: str) -> None:
+        if not self._quiet:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        if self._bar:
+            self._bar.print(line)
+        else:
+            say(line)
+
+
+def _describe(event: FileDone) -> str:
+    words = [f"{event.status} {event.input} -> {event.output}"]
+    if event.output_size:
+        words.append(f"{event.output_size[0]}x{event.output_size[1]}")
+    if event.status == "done":
+        spent = event.seconds
+        words.append(f"{spent.read + spent.restore + spent.write:.1f} s")
+    if event.condition is not None and event.condition_from != "asked":
+        words.append(f"strength {event.condition:.3g} ({event.condition_from})")
+    return "  ".join([*words, *_figures(event.metrics, event.baseline)])
+
+
+def _figures(metrics: Metrics | None, baseline: Metrics | None) -> list[str]:
+    """In words: each figure, and in brackets that of the untreated picture."""
+    if not metrics or not baseline:
+        return []
+    words = []
+    for key, value in metrics.items():
+        digits = 4 if key == "ssim" else 2
+        label = {"psnr": "PSNR", "ssim": "SSIM", "psnr_b": "PSNR-B"}[key]
+        words.append(f"{label} {value:.{digits}f} (untreated {baseline[key]:.{digits}f})")
+    return ["  ".join(words)]
+
+
+class _Bar:
+    """rich's bar on stderr: all pictures, and the tiles of the current one."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+        self._progress: Progress = Progress(
+            *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+        )
+        self._pictures: TaskID = self._progress.add_task("pictures", total=total)
+        self._tiles: TaskID = self._progress.add_task("tiles", total=None, visible=False)
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def file(self) -> None:
+        self._progress.advance(self._pictures)
+
+    def tile(self, event: TileDone) -> None:
+        if event.done == 1:
+            self._progress.reset(self._tiles, total=event.total, visible=event.total > 1)
+        self._progress.update(
+            self._tiles,
+            description=_short(event.input),
+            completed=event.done,
+            visible=1 < event.total != event.done,
+        )
+
+    def print(self, line: str) -> None:
+        self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _short(name: str, width: int = 32) -> str:
+    # rich cannot print undecodable bytes
+    name = name.encode(errors="replace").decode()
+    return name if len(name) <= width else f"...{name[3 - width :]}"

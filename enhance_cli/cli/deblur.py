@@ -1,0 +1,13 @@
+"""`enhance deblur`: motion blur removal."""
+
+from __future__ import annotations
+
+from enhance_cli.cli.options import Common, Inputs, task_command
+
+
+@task_command
+def deblur(inputs: Inputs, *, common: Common) -> None:
+    """Remove motion blur."""
+    from enhance_cli.cli.enhance import Request, enhance
+
+    enhance(Request(task="deblur", inputs=inputs), common)

@@ -1,0 +1,24 @@
+"""`enhance dejpeg`: JPEG artefact removal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from enhance_cli.cli.options import Common, Inputs, strength, task_command
+
+
+@task_command
+def dejpeg(
+    inputs: Inputs,
+    quality: Annotated[
+        str, typer.Option(metavar="N|auto", help="JPEG quality 1 to 100; auto: from the file's own tables.")
+    ] = "auto",
+    *,
+    common: Common,
+) -> None:
+    """Remove JPEG artefacts."""
+    from enhance_cli.cli.enhance import Request, enhance
+
+    enhance(Request(task="dejpeg", inputs=inputs, condition=strength("quality", quality, 1, 100)), common)

@@ -1,0 +1,25 @@
+"""`enhance denoise`: noise removal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from enhance_cli.cli.options import Common, Inputs, strength, task_command
+
+
+@task_command
+def denoise(
+    inputs: Inputs,
+    sigma: Annotated[
+        str,
+        typer.Option(metavar="N|auto", help="Noise sigma on the 0..255 scale; auto: estimated per picture."),
+    ] = "auto",
+    *,
+    common: Common,
+) -> None:
+    """Remove noise."""
+    from enhance_cli.cli.enhance import Request, enhance
+
+    enhance(Request(task="denoise", inputs=inputs, condition=strength("sigma", sigma, 0, 255)), common)

@@ -1,0 +1,95 @@
+"""The command `enhance`: its subcommands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import enhance_cli
+from enhance_cli.cli import bench, console, models, train
+from enhance_cli.cli.deblur import deblur
+from enhance_cli.cli.dejpeg import dejpeg
+from enhance_cli.cli.denoise import denoise
+from enhance_cli.cli.options import Debug
+from enhance_cli.cli.sr import sr
+from enhance_cli.errors import EnhanceError
+
+INTERRUPTED = 130
+# click's UsageError, found through what Typer exports: which click that is depends on Typer's version.
+USAGE: type[Exception] = typer.BadParameter.__bases__[0]
+
+
+class EnhanceGroup(TyperGroup):
+    """Turns every error into one line on stderr and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand; leaves through `typer.Exit`."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, USAGE):
+            raise
+        except EnhanceError as error:
+            _tell(ctx, str(error))
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            _tell(ctx, "interrupted")
+            raise typer.Exit(INTERRUPTED) from error
+        except BrokenPipeError as error:
+            # Whoever read stdout has gone; Python would complain once more when it closes it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from error
+        except Exception as error:
+            text = f"unexpected {type(error).__name__}: {error}; run it with --debug and report what it says"
+            _tell(ctx, text)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=EnhanceGroup,
+    no_args_is_help=True,
+    # Plain help: rich's would take twice the time of everything else together.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        console.data(f"enhance {enhance_cli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Batch image enhancement: super-resolution, JPEG artefact removal, denoising, deblurring."""
+
+
+for command in (sr, dejpeg, denoise, deblur, bench.bench, train.train):
+    app.command()(command)
+app.add_typer(models.app, name="models")
+
+
+def _tell(context: Any, text: str) -> None:
+    if context.meta.get("debug"):
+        console.say(traceback.format_exc().rstrip())
+    console.error(" ".join(text.split()))
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    app(prog_name="enhance")
+
+
+if __name__ == "__main__":
+    main()

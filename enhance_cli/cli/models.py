@@ -1,0 +1,128 @@
+"""`enhance models`: what is shipped, and whether it is intact."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from enhance_cli.cli import console
+
+if TYPE_CHECKING:
+    from enhance_cli.checkpoints.catalog import Weights
+
+app = typer.Typer(no_args_is_help=True, help="List, show and verify the shipped weights.")
+
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per line.")]
+COLUMNS = ("name", "task", "scale", "colour", "parameters", "licence", "summary")
+
+
+def _names() -> list[str]:
+    from enhance_cli.checkpoints.catalog import catalog
+
+    return [weights.name for weights in catalog()]
+
+
+@app.command("list")
+def list_models(json: Json = False) -> None:
+    """List all weights; a star marks what a task takes unasked."""
+    from enhance_cli.checkpoints.catalog import catalog
+
+    if json:
+        for weights in catalog():
+            console.data(_json(weights))
+        return
+    rows = [COLUMNS, *(_row(weights) for weights in catalog())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.data("  ".join(cells).rstrip())
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(autocompletion=_names, show_default=False, help="Name of the weights.")
+    ],
+    json: Json = False,
+) -> None:
+    """Show all that is known about one set of weights."""
+    from enhance_cli.checkpoints.catalog import find
+
+    weights = find(name)
+    if json:
+        console.data(_json(weights))
+        return
+    for key, value in asdict(weights).items():
+        if value is not None:
+            console.data(f"{key:<16} {_text(value)}")
+    card = _card(name)
+    if card:
+        console.data(f"\n{card}")
+
+
+@app.command()
+def verify(json: Json = False) -> None:
+    """Check every weights file against its sha256; exit code 1 if one is missing or altered."""
+    from enhance_cli.checkpoints import store
+    from enhance_cli.checkpoints.catalog import catalog
+    from enhance_cli.errors import ModelError
+
+    problems = 0
+    for weights in catalog():
+        problem = None
+        try:
+            store.verify(weights)
+        except ModelError as error:
+            problem, problems = str(error), problems + 1
+        console.data(
+            _verdict(weights, problem) if json else f"{'BAD' if problem else 'ok ':<3}  {weights.name}"
+        )
+        if problem:
+            console.error(problem)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _row(weights: Weights) -> tuple[str, ...]:
+    values = asdict(weights)
+    star = "*" if weights.default else ""
+    return tuple(f"{values[column]}{star if column == 'name' else ''}" for column in COLUMNS)
+
+
+def _json(weights: Weights) -> str:
+    return json.dumps({"event": "model", "schema": 1, **asdict(weights)})
+
+
+def _verdict(weights: Weights, problem: str | None) -> str:
+    fields = {"name": weights.name, "sha256": weights.sha256, "ok": problem is None, "error": problem}
+    return json.dumps({"event": "verify", "schema": 1, **fields})
+
+
+def _text(value: object) -> str:
+    return "..".join(f"{end:g}" for end in value) if isinstance(value, tuple) else str(value)
+
+
+def _card(name: str) -> str | None:
+    """The section of the model cards that is headed by the name."""
+    from enhance_cli.checkpoints.store import weights_folder
+
+    path = weights_folder() / "README.md"
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    start = next((i for i, line in enumerate(lines) if line.startswith("#") and name in line.split()), None)
+    if start is None:
+        return None
+    level = lines[start].split()[0]
+    rest = lines[start + 1 :]
+    end = next((i for i, line in enumerate(rest) if _heads(line, level)), len(rest))
+    return "\n".join([lines[start], *rest[:end]]).rstrip()
+
+
+def _heads(line: str, level: str) -> bool:
+    """Whether a line is a heading of this level or above."""
+    mark = line.split(" ")[0]
+    return bool(mark) and set(mark) == {"#"} and len(mark) <= len(level)

@@ -1,0 +1,165 @@
+"""The flags that the four tasks share, each defined once.
+
+Typer reads signatures: `task_command` gives a function whose last parameter is `common: Common` one
+parameter per field of `Common` instead.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal, get_type_hints
+
+import typer
+
+from enhance_cli.engine.settings import Backend, Precision
+from enhance_cli.errors import UsageError
+
+Format = Literal["png", "jpg", "jpeg", "webp", "tiff", "bmp", "ppm", "same"]
+
+
+def _model_names() -> list[str]:
+    """For shell completion."""
+    from enhance_cli.checkpoints.catalog import catalog
+
+    return [weights.name for weights in catalog()]
+
+
+def _remember(context: typer.Context, value: bool) -> bool:
+    # Shared by all contexts of one call, so that the group knows it when it reports an error.
+    context.meta["debug"] = context.meta.get("debug", False) or value
+    return value
+
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH",
+        show_default=False,
+        help="Pictures, folders, quoted globs, or - for stdin; the second of two paths is the output.",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="PATH", help="File or folder to write, or - for stdout."),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEMPLATE", help='Names outputs, such as "{stem}_{task}.{ext}"; fields: see the README.'
+    ),
+]
+OutputFormat = Annotated[
+    Format | None,
+    typer.Option("--format", help="Output format; same: as the input. [png]", show_default=False),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
+Recursive = Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search folders within folders.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")]
+JpegQuality = Annotated[
+    int, typer.Option(metavar="N", min=1, max=100, help="Quality of JPEG outputs, 1 to 100.")
+]
+PngLevel = Annotated[int, typer.Option(metavar="N", min=0, max=9, help="Compression of PNG outputs, 0 to 9.")]
+MaxPixels = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Refuse larger inputs.", show_default=False)
+]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Weights by name (enhance models list).", autocompletion=_model_names),
+]
+WeightsFile = Annotated[str | None, typer.Option("--weights", metavar="FILE", help="Weights from a file.")]
+Device = Annotated[
+    str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps; only auto falls back.")
+]
+PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Arithmetic of the network.")]
+BackendOption = Annotated[Backend, typer.Option("--backend", help="What runs the network.")]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=0, help="Tile side in pixels, 0: no tiles. [fits memory]", show_default=False
+    ),
+]
+Ensemble = Annotated[
+    bool, typer.Option("--ensemble", help="Average over flips and rotations (8 times the work).")
+]
+Threads = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="CPU threads for the arithmetic.", show_default=False)
+]
+Jobs = Annotated[int, typer.Option(metavar="N", min=1, help="Threads that read, and as many that write.")]
+Reference = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Clean picture or folder: adds PSNR and SSIM.")
+]
+MinPsnr = Annotated[float | None, typer.Option(metavar="DB", help="Fail (exit 4) if the mean PSNR is lower.")]
+MinSsim = Annotated[
+    float | None, typer.Option(metavar="SSIM", help="Fail (exit 4) if the mean SSIM is lower.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per line to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Debug = Annotated[bool, typer.Option("--debug", callback=_remember, help="Show tracebacks.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What the four tasks share, as the user gave it."""
+
+    output: Output = None
+    name: Name = None
+    format: OutputFormat = None
+    overwrite: Overwrite = False
+    recursive: Recursive = True
+    dry_run: DryRun = False
+    jpeg_quality: JpegQuality = 95
+    png_level: PngLevel = 3
+    max_pixels: MaxPixels = None
+    model: Model = None
+    weights: WeightsFile = None
+    device: Device = "auto"
+    precision: PrecisionOption = "auto"
+    backend: BackendOption = "auto"
+    tile: Tile = None
+    ensemble: Ensemble = False
+    threads: Threads = None
+    jobs: Jobs = 2
+    reference: Reference = None
+    min_psnr: MinPsnr = None
+    min_ssim: MinSsim = None
+    json: Json = False
+    quiet: Quiet = False
+    debug: Debug = False
+
+
+def task_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Spread the last parameter, `common`, over one parameter per field of `Common`."""
+    own = list(inspect.signature(function, eval_str=True).parameters.values())[:-1]
+    hints = get_type_hints(Common, include_extras=True)
+    shared = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in fields(Common)
+    ]
+
+    def command(**values: Any) -> None:
+        common = Common(**{field.name: values.pop(field.name) for field in fields(Common)})
+        function(**values, common=common)
+
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + shared
+    command.__name__, command.__doc__ = function.__name__, function.__doc__
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def strength(flag: str, text: str, low: float, high: float) -> float | None:
+    """A number from `low` to `high`, or None for "auto"; UsageError for anything else."""
+    if text == "auto":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise UsageError(f"--{flag} {text} is not possible; give a number from {low:g} to {high:g}, or auto")
+    return value

@@ -1,0 +1,374 @@
+"""From paths to jobs: inputs found, outputs named, references paired, collisions refused.
+
+Imported by commands when they run, never for `--help`.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import string
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePath
+
+from enhance_cli.engine.batch import Job
+from enhance_cli.engine.records import Records
+from enhance_cli.errors import CollisionError, ImageError, ReadError, UsageError
+from enhance_cli.imaging.formats import IMAGE_SUFFIXES, format_of
+
+STREAM = "-"
+"""Standard input or output."""
+SUFFIXES = {
+    "png": ".png",
+    "jpg": ".jpg",
+    "jpeg": ".jpg",
+    "webp": ".webp",
+    "tiff": ".tif",
+    "bmp": ".bmp",
+    "ppm": ".ppm",
+}
+"""What --format takes beside "same"."""
+FOREIGN_SUFFIXES = frozenset({".gif", ".avif", ".heic", ".jxl", ".jp2", ".svg", ".pdf"})
+"""Never a folder's name by intention."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One input."""
+
+    path: Path | None
+    """None for standard input."""
+    relative: PurePath
+    """To the folder or the fixed part of the glob it came from; the bare name of a file."""
+    problem: str | None = None
+    """Why it cannot be read."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All inputs of a run."""
+
+    found: tuple[Found, ...]
+    skipped: int
+    """Files in folders and globs that are no pictures."""
+    many: bool
+    """Whether a folder, a glob or several paths were named, so that the output must be a folder."""
+
+
+def split_output(paths: Sequence[str], output: str | None) -> tuple[list[str], str | None]:
+    """Tell inputs and output apart: two paths are IN and OUT; UsageError for more without --output."""
+    if output is not None or len(paths) == 1:
+        return list(paths), output
+    if len(paths) == 2:
+        return [paths[0]], paths[1]
+    raise UsageError(f"{len(paths)} paths are given; name the output of several inputs with -o/--output")
+
+
+def find_inputs(names: Sequence[str], *, output: str | None, recursive: bool = True) -> Inputs:
+    """Expand files, folders, globs and "-".
+
+    `output`: a folder that is not searched when it lies inside an input.  UsageError if the only name
+    leads nowhere; among several a missing one becomes an input with a problem.
+    """
+    finder = _Finder(None if output is None else os.path.realpath(output), recursive)
+    for name in names:
+        finder.add(name, alone=len(names) == 1)
+    return Inputs(tuple(finder.found.values()), finder.skipped, finder.many or len(names) > 1)
+
+
+class _Finder:
+    def __init__(self, excluded: str | None, recursive: bool) -> None:
+        self.found: dict[str, Found] = {}
+        self.skipped = 0
+        self.many = False
+        self._excluded = excluded
+        self._recursive = recursive
+
+    def add(self, name: str, *, alone: bool) -> None:
+        path = Path(name)
+        if name == STREAM:
+            self._keep(Found(None, PurePath("stdin")))
+        elif path.is_dir():
+            self.many = True
+            self._walk(path, path, frozenset())
+        elif os.path.lexists(path):
+            self._keep(Found(path, PurePath(path.name), None if path.exists() else _broken(path)))
+        elif glob.has_magic(name) and (matches := sorted(glob.glob(name, recursive=True))):
+            self.many = True
+            self._add_matches(name, matches)
+        elif alone:
+            raise UsageError(f"No such file or folder: {name}")
+        else:
+            self._keep(Found(path, PurePath(path.name), f"No such file or folder: {name}"))
+
+    def _add_matches(self, pattern: str, matches: Sequence[str]) -> None:
+        root = _fixed_part(pattern)
+        for match in map(Path, matches):
+            if not match.is_dir():
+                self._add_file(match, root)
+            elif "**" not in pattern:
+                self._walk(match, root, frozenset())
+
+    def _walk(self, folder: Path, root: Path, above: frozenset[str]) -> None:
+        """`above`: the real folders this one lies in, lest links run in circles."""
+        real = os.path.realpath(folder)
+        if real in above or (above and real == self._excluded):
+            return
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError as error:
+            problem = f"cannot read folder {folder}: {error.strerror}"
+            self._keep(Found(folder, folder.relative_to(root), problem))
+            return
+        for name in names:
+            path = folder / name
+            if name.startswith("."):
+                continue
+            if not path.is_dir():
+                self._add_file(path, root)
+            elif self._recursive:
+                self._walk(path, root, above | {real})
+
+    def _add_file(self, path: Path, root: Path) -> None:
+        broken = not path.exists()
+        wanted = IMAGE_SUFFIXES if not broken else IMAGE_SUFFIXES | {""}
+        if path.suffix.lower() in wanted and (broken or path.is_file()):
+            self._keep(Found(path, path.relative_to(root), _broken(path) if broken else None))
+        else:
+            self.skipped += 1
+
+    def _keep(self, found: Found) -> None:
+        self.found.setdefault(STREAM if found.path is None else os.path.abspath(found.path), found)
+
+
+def _broken(path: Path) -> str:
+    return f"{path} is a broken link" if path.is_symlink() else f"No such file: {path}"
+
+
+def _fixed_part(pattern: str) -> Path:
+    """The folders before the first wildcard."""
+    parts = Path(pattern).parts
+    fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:fixed])
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How outputs are called."""
+
+    task: str
+    fields: Mapping[str, str]
+    """What --name may use beside stem, ext and task."""
+    template: str | None = None
+    """--name."""
+    format: str | None = None
+    """--format: a key of SUFFIXES, "same", or None for PNG."""
+
+    def __post_init__(self) -> None:
+        """UsageError if the template names an unknown field or a folder."""
+        if self.template is None:
+            return
+        known = ("stem", "ext", "task", *self.fields)
+        try:
+            used = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
+        except ValueError as error:
+            raise UsageError(f"--name {self.template!r} is no template: {error}") from error
+        for name in used:
+            if name not in known:
+                fields = ", ".join(f"{{{field}}}" for field in known)
+                raise UsageError(f"--name knows no field {{{name}}}; there are {fields}")
+        if {"/", os.sep, os.altsep} & set(self.template):
+            raise UsageError(f"--name {self.template!r} names a folder; give a file name and use --output")
+
+    def name(self, source: PurePath, *, beside: bool) -> str:
+        """File name of the output for `source`; `beside` it the task tells them apart."""
+        suffix = self._suffix(source)
+        if self.template is None:
+            return f"{source.stem}_{self.task}{suffix}" if beside else f"{source.stem}{suffix}"
+        values = {"stem": source.stem, "ext": suffix[1:], "task": self.task, **self.fields}
+        try:
+            name = self.template.format(**values)
+        except ValueError as error:
+            raise UsageError(f"--name {self.template!r}: {error}") from error
+        format_of(Path(name))
+        return name
+
+    def _suffix(self, source: PurePath) -> str:
+        if self.format == "same":
+            return source.suffix if source.suffix.lower() in IMAGE_SUFFIXES else ".png"
+        return SUFFIXES[self.format or "png"]
+
+
+def plan_jobs(
+    inputs: Inputs, naming: Naming, output: str | None, reference: Path | None
+) -> tuple[tuple[Job, ...], int]:
+    """Name every output and pair every reference; returns the jobs and how many inputs were our own outputs.
+
+    UsageError for an output that cannot be, CollisionError if two inputs would write one file or one
+    would overwrite an input.  Nothing is written.
+    """
+    references = None if reference is None else _References(reference, inputs)
+    place = _place(inputs, output, naming)
+    jobs = [_job(found, place(found), references) for found in inputs.found]
+    kept = _without_own(jobs)
+    _check_collisions(kept)
+    return tuple(kept), len(jobs) - len(kept)
+
+
+def _job(found: Found, output: Path | None, references: _References | None) -> Job:
+    problem: ImageError | None = ReadError(found.problem) if found.problem else None
+    partner: Path | None = None
+    if references and not problem:
+        try:
+            partner = references.of(found)
+        except ImageError as error:
+            problem = error
+    return Job(found.path, output, partner, problem)
+
+
+Place = Callable[[Found], Path | None]
+
+
+def _place(inputs: Inputs, output: str | None, naming: Naming) -> Place:
+    """Where outputs go: standard output, beside their inputs, one file, or a folder."""
+    if output == STREAM and inputs.many:
+        raise UsageError("standard output takes one picture; name a folder with -o/--output")
+    if output == STREAM or (output is None and inputs.found[:1] and inputs.found[0].path is None):
+        return lambda found: None
+    if output is None:
+        return lambda found: _beside(found, naming)
+    if _is_folder(output, many=inputs.many):
+        folder = Path(output)
+        return lambda found: folder / found.relative.parent / naming.name(found.relative, beside=False)
+    file = _file(output, naming)
+    return lambda found: file
+
+
+def _beside(found: Found, naming: Naming) -> Path:
+    folder = Path() if found.path is None else found.path.parent
+    return folder / naming.name(found.relative, beside=True)
+
+
+def _is_folder(output: str, *, many: bool) -> bool:
+    path = Path(output)
+    if path.is_dir() or output.endswith(("/", os.sep)):
+        return True
+    if not many:
+        return path.suffix.lower() not in IMAGE_SUFFIXES | FOREIGN_SUFFIXES
+    if path.exists():
+        raise UsageError(f"{output} is a file; several pictures need a folder")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        raise UsageError(f"{output} looks like a file; end it with / to make it the folder of the results")
+    return True
+
+
+def _file(output: str, naming: Naming) -> Path:
+    path = Path(output)
+    if naming.template is not None:
+        raise UsageError(f"--name and the output file {output} are both given; leave one out")
+    wanted = format_of(path)
+    if naming.format not in (None, "same") and wanted != format_of(Path(SUFFIXES[naming.format or ""])):
+        raise UsageError(f"--format {naming.format} and the suffix of {output} disagree; leave one out")
+    return path
+
+
+class _References:
+    """Clean pictures by their relative path without suffix."""
+
+    def __init__(self, reference: Path, inputs: Inputs) -> None:
+        self._folder = reference
+        self._only: Path | None = None
+        if not reference.exists():
+            raise UsageError(f"No such file or folder: {reference} (--reference)")
+        if reference.is_dir():
+            self._index: dict[str, list[Path]] = {}
+            for found in find_inputs([str(reference)], output=None).found:
+                if found.path and not found.problem:
+                    self._index.setdefault(_stem(found.relative), []).append(found.path)
+        elif inputs.many:
+            raise UsageError(f"--reference {reference} is a file; several pictures need a folder")
+        else:
+            self._only = reference
+
+    def of(self, found: Found) -> Path:
+        """The partner; ImageError if there is none, or more than one."""
+        if self._only:
+            return self._only
+        partners = self._index.get(_stem(found.relative), [])
+        if len(partners) == 1:
+            return partners[0]
+        if partners:
+            names = " and ".join(path.name for path in partners)
+            raise ImageError(f"{names} in {self._folder} could both be its reference; keep one")
+        raise ImageError(f"no reference {_stem(found.relative)}.* in {self._folder}")
+
+
+def _stem(relative: PurePath) -> str:
+    return relative.with_suffix("").as_posix()
+
+
+def _without_own(jobs: Sequence[Job]) -> list[Job]:
+    """Leave out inputs that are outputs of an earlier run of the same command, to be found up to date."""
+    writers: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.output:
+            writers.setdefault(_real(job.output), []).append(job)
+    records = Records()
+
+    def own(job: Job) -> bool:
+        if job.input is None:
+            return False
+        others = [writer for writer in writers.get(_real(job.input), ()) if writer is not job]
+        return bool(others) and records.knows(job.input)
+
+    return [job for job in jobs if not own(job)]
+
+
+def _check_collisions(jobs: Sequence[Job]) -> None:
+    inputs = {_key(job.input) for job in jobs if job.input}
+    writers: dict[str, Job] = {}
+    for job in jobs:
+        if job.output is None:
+            continue
+        key = _key(job.output)
+        if key in inputs:
+            raise CollisionError(f"{job.output} is both an input and an output; name another with --output")
+        if key in writers:
+            raise CollisionError(
+                f"{writers[key].input_name} and {job.input_name} would both write {job.output}; "
+                "keep their suffixes with --format same, or run them apart"
+            )
+        writers[key] = job
+
+
+def _key(path: Path) -> str:
+    """Equal for paths that are one file, on file systems that fold case and accents too."""
+    real = unicodedata.normalize("NFC", _real(path))
+    return real.casefold() if _folds_case(path.parent) else real
+
+
+def _real(path: Path) -> str:
+    return os.path.join(_real_folder(path.parent), path.name)
+
+
+@cache
+def _real_folder(folder: Path) -> str:
+    return os.path.realpath(folder)
+
+
+@cache
+def _folds_case(folder: Path) -> bool:
+    """Whether the file system of a folder, which need not exist yet, takes "a" and "A" for the same."""
+    for existing in (path for path in _upwards(Path(_real_folder(folder))) if path.exists()):
+        other = existing.with_name(existing.name.swapcase())
+        if other.name != existing.name:
+            return other.exists() and other.samefile(existing)
+    return False
+
+
+def _upwards(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from folder.parents

@@ -1,0 +1,127 @@
+"""Which weights a picture takes, loaded once each."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from enhance_cli.checkpoints import catalog
+from enhance_cli.checkpoints.catalog import Weights
+from enhance_cli.checkpoints.reader import load_file, load_weights
+from enhance_cli.engine.progress import WeightsUsed
+from enhance_cli.engine.restorer import Restorer
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import ModelError, UsageError
+
+Range = tuple[float, float]
+SLACK = 1e-6
+"""Sizes that were rounded to whole pixels may ask for slightly more than the factor meant."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights on their device, and the conditions they were trained for."""
+
+    restorer: Restorer
+    condition_range: Range | None
+    used: WeightsUsed
+
+
+class Models:
+    """The weights of one run: those named, or the catalog's defaults by colour and enlargement."""
+
+    def __init__(self, task: str, settings: EngineSettings, *, name: str | None, file: Path | None) -> None:
+        """ModelError if `name` is unknown, `file` is no weights file, or either is for another task."""
+        self._task = task
+        self._settings = settings
+        self._loaded: dict[str, Model] = {}
+        self._fixed: Weights | Model | None = None
+        if file is not None:
+            self._fixed = self._from_file(file)
+        elif name is not None:
+            self._fixed = catalog.find(name)
+            self._check_task(name, self._fixed.task)
+
+    @property
+    def fixed_scale(self) -> int | None:
+        """The enlargement of the weights that were named; None if there are none, or they serve any."""
+        if isinstance(self._fixed, Model):
+            spec = self._fixed.restorer.net.spec
+            return None if spec.pre_upsampled else spec.scale
+        if self._fixed is None or self._task != "sr" or self._fixed.scale == 1:
+            return None
+        return self._fixed.scale
+
+    @property
+    def fixed_name(self) -> str | None:
+        """Name of the weights if the user gave any."""
+        return self._fixed.used.name if isinstance(self._fixed, Model) else getattr(self._fixed, "name", None)
+
+    def candidates(self, factor: float | None) -> tuple[WeightsUsed, ...]:
+        """All weights that may serve; `factor` None: for any enlargement."""
+        if isinstance(self._fixed, Model):
+            return (self._fixed.used,)
+        if self._fixed is not None:
+            return (_used(self._fixed),)
+        scales = self._scales() if factor is None else [self._scale_for(factor)]
+        found = [
+            catalog.default_for(self._task, scale=scale, gray=gray)
+            for scale in scales
+            for gray in (False, True)
+        ]
+        return tuple({one.name: _used(one) for one in found}.values())
+
+    def model(self, *, gray: bool, factor: float) -> Model:
+        """The weights for one picture; UsageError if none enlarges by so much."""
+        if self.fixed_scale is not None and factor > self.fixed_scale + SLACK:
+            raise UsageError(
+                f"{self.fixed_name} enlarges {self.fixed_scale} times and {factor:g} times is asked for; "
+                "give a smaller --scale or another --model"
+            )
+        if isinstance(self._fixed, Model):
+            return self._fixed
+        weights = self._fixed or catalog.default_for(self._task, scale=self._scale_for(factor), gray=gray)
+        if weights.name not in self._loaded:
+            self._loaded[weights.name] = self._from_catalog(weights)
+        return self._loaded[weights.name]
+
+    def _scale_for(self, factor: float) -> int:
+        scales = self._scales()
+        fitting = [scale for scale in scales if scale >= factor - SLACK]
+        if scales and not fitting:
+            raise UsageError(
+                f"{factor:g} times as large is more than the networks for {self._task} give ({scales[-1]}); "
+                "ask for less"
+            )
+        return fitting[0] if fitting else 1
+
+    def _scales(self) -> list[int]:
+        return sorted({one.scale for one in catalog.catalog() if one.task == self._task})
+
+    def _from_catalog(self, weights: Weights) -> Model:
+        restorer = Restorer(load_weights(weights), self._settings)
+        return Model(restorer, weights.condition_range, _used(weights))
+
+    def _from_file(self, path: Path) -> Model:
+        net = load_file(path)
+        self._check_task(str(path), net.task)
+        used = WeightsUsed(net.name, net.sha256, net.licence)
+        return Model(Restorer(net, self._settings), _range(net.metadata.get("condition_range")), used)
+
+    def _check_task(self, name: str, task: str) -> None:
+        if task != self._task:
+            raise ModelError(f"{name} is for {task}, not for {self._task}; enhance models list shows all")
+
+
+def _used(weights: Weights) -> WeightsUsed:
+    return WeightsUsed(weights.name, weights.sha256, weights.licence)
+
+
+def _range(text: str | None) -> Range | None:
+    """What the trainer noted in a weights file: "[low, high]"."""
+    try:
+        low, high = json.loads(text or "null")
+        return float(low), float(high)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,137 @@
+"""What lets a rerun go on: a hidden file in each output folder, one JSON line per output.
+
+A line is appended and synced before the output is renamed into place, so that a process killed at any
+moment leaves no output without its record.  A line without its output does no harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Container
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from enhance_cli.errors import ReadError, WriteError
+
+RECORDS_NAME = ".enhance-records.jsonl"
+CHUNK = 1 << 20
+
+Settings = dict[str, Any]
+"""Everything but input and weights that decides what the output holds, JSON-serialisable."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One output and what it was made from."""
+
+    output: str
+    """File name within the folder."""
+    output_sha256: str
+    input_sha256: str
+    settings: Settings
+    weights_sha256: str
+
+
+class Records:
+    """The records of many folders, each file read once.  `append` may be called from several threads."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, dict[str, list[Record]]] = {}
+
+    def knows(self, output: Path) -> bool:
+        """Whether a file of this name was ever written here by us."""
+        return output.name in self._folder(output.parent)
+
+    def is_current(
+        self, output: Path, *, input_sha256: str, settings: Settings, weights: Container[str]
+    ) -> bool:
+        """Whether the file there is, byte for byte, what this input, settings and weights gave before.
+
+        `weights`: sha256 of all weights that the run might take; which one it takes follows from the
+        input and so needs no looking at.  ReadError if the output cannot be read.
+        """
+        fitting = {
+            record.output_sha256
+            for record in self._folder(output.parent).get(output.name, ())
+            if record.input_sha256 == input_sha256
+            and record.settings == settings
+            and record.weights_sha256 in weights
+        }
+        return bool(fitting) and sha256_of(output) in fitting
+
+    def conflict(self, output: Path) -> str:
+        """Why an existing output that is not current is left alone, in one line."""
+        records = self._folder(output.parent).get(output.name)
+        if not records:
+            reason = "and enhance did not write it"
+        elif sha256_of(output) in {record.output_sha256 for record in records}:
+            reason = "and was made from another input, with other settings or other weights"
+        else:
+            reason = "and was changed since enhance wrote it"
+        return f"{output} exists {reason}; --overwrite replaces it"
+
+    def append(self, folder: Path, record: Record) -> None:
+        """Add a line, on the disk before this returns.  WriteError if that fails."""
+        path = folder / RECORDS_NAME
+        line = json.dumps(asdict(record), sort_keys=True).encode() + b"\n"
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            try:
+                # A killed run may have left half a line.
+                os.write(handle, line if _ends_line(handle) else b"\n" + line)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise WriteError(f"cannot write {path}: {error.strerror}; check the folder") from error
+
+    def _folder(self, folder: Path) -> dict[str, list[Record]]:
+        if folder not in self._folders:
+            self._folders[folder] = _read(folder / RECORDS_NAME)
+        return self._folders[folder]
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as lower-case hex; ReadError if it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise ReadError(f"cannot read {path}: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+def _ends_line(handle: int) -> bool:
+    size = os.fstat(handle).st_size
+    if size == 0:
+        return True
+    os.lseek(handle, size - 1, os.SEEK_SET)
+    return os.read(handle, 1) == b"\n"
+
+
+def _read(path: Path) -> dict[str, list[Record]]:
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ReadError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+    records: dict[str, list[Record]] = {}
+    for line in lines:
+        record = _parse(line)
+        if record:
+            records.setdefault(record.output, []).append(record)
+    return records
+
+
+def _parse(line: bytes) -> Record | None:
+    """None for half a line, or a line of another version: what it told is then unknown, not wrong."""
+    try:
+        return Record(**json.loads(line))
+    except (ValueError, TypeError):
+        return None

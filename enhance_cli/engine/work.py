@@ -1,0 +1,346 @@
+"""What a batch does to each picture: read and check, restore, compare, write; see `batch` for the order."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from enhance_cli.arch.contract import Task
+from enhance_cli.engine.batch import Job
+from enhance_cli.engine.compare import figures, untreated
+from enhance_cli.engine.models import Model, Models
+from enhance_cli.engine.progress import ConditionFrom, FileDone, Metrics, Start
+from enhance_cli.engine.records import Record, Records, Settings
+from enhance_cli.engine.restorer import Restored
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError, WriteError
+from enhance_cli.imaging import files, jpeg, noise
+from enhance_cli.imaging.colour import to_float
+from enhance_cli.imaging.files import EncodeOptions
+from enhance_cli.imaging.formats import FORMATS
+from enhance_cli.imaging.picture import Picture
+
+UNTRACED_QUALITY = 75.0
+"""What dejpeg assumes of a picture without a trace of JPEG: libjpeg's own default, a gentle treatment."""
+FALLBACK_FORMAT = "PNG"
+"""On standard output, and for inputs whose format cannot be written."""
+PART_CHARACTERS = 48
+PART = re.compile(r"\.(.*)\.[0-9a-f]{8}\.part", re.DOTALL)
+"""Names that `files.write_atomic` gives unfinished outputs: the first characters of theirs, and chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be done to every picture of a run."""
+
+    task: Task
+    factor: float = 1.0
+    """Enlargement; 1 for tasks that keep the size."""
+    size: tuple[int, int] | None = None
+    """Exact (width, height) instead of a factor."""
+    condition: float | None = None
+    """Noise sigma or JPEG quality; None finds it in each picture."""
+    format: str | None = None
+    """Format on standard output, as Pillow names it; "same" is the input's; None is PNG."""
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    max_pixels: int = files.DEFAULT_MAX_PIXELS
+    overwrite: bool = False
+
+    def record_settings(self, output: Path) -> Settings:
+        """What decides the output's content beside input and weights, as its record holds it."""
+        settings: Settings = {"task": self.task, "ensemble": self.engine.ensemble}
+        if self.task == "sr":
+            settings |= {"size": list(self.size)} if self.size else {"scale": self.factor}
+        if self.task in ("dejpeg", "denoise"):
+            settings["strength"] = "auto" if self.condition is None else self.condition
+        if files.format_of(output) == "JPEG":
+            settings["jpeg_quality"] = self.encode.jpeg_quality
+        return settings
+
+
+@dataclass(frozen=True)
+class Source:
+    """An input as the reader leaves it."""
+
+    picture: Picture
+    sha256: str
+    target: tuple[int, int]
+    """(width, height) of the result."""
+    reference: Picture | None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the network is told about the damage."""
+
+    value: float | None = None
+    source: ConditionFrom | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A result on its way to the disk."""
+
+    source: Source
+    restored: Restored
+    model: Model
+    condition: Condition
+
+
+class Enhancement:
+    """The `BatchWork` of the four tasks."""
+
+    def __init__(
+        self, plan: Plan, models: Models, *, stdin: Callable[[], bytes], stdout: Callable[[bytes], None]
+    ) -> None:
+        """`stdin` and `stdout` serve the jobs without a path."""
+        self._plan = plan
+        self._models = models
+        self._stdin = stdin
+        self._stdout = stdout
+        self._records = Records()
+        self._weights = models.candidates(None if plan.size else plan.factor)
+
+    def start(self, settings: dict[str, Any], inputs: int) -> Start:
+        """Load the first network, so that a missing device or a broken file stops the run at once.
+
+        `settings` are passed on as what the user asked for.
+        """
+        plan = self._plan
+        restorer = self._models.model(gray=False, factor=1.0 if plan.size else plan.factor).restorer
+        if plan.condition is not None and restorer.net.spec.condition is None:
+            raise UsageError(f"{restorer.net.name} takes no strength; leave out --quality or --sigma")
+        return Start(
+            task=plan.task,
+            settings=settings,
+            device=str(restorer.runtime.device),
+            backend=restorer.runtime.backend,
+            precision=restorer.runtime.precision,
+            weights=self._weights,
+            inputs=inputs,
+            notes=restorer.runtime.notes,
+        )
+
+    def read(self, job: Job) -> Source | FileDone:
+        """Read, hash and decode; whatever can be refused is refused here, before the work."""
+        if job.problem:
+            raise job.problem
+        data = self._stdin() if job.input is None else _bytes_of(job.input)
+        sha256 = hashlib.sha256(data).hexdigest()
+        current = self._is_current(job, sha256)
+        if current and job.reference is None:
+            return FileDone(input=job.input_name, output=job.output_name, status="current")
+        picture = self._decoded(data)
+        source = Source(picture, sha256, self._target(picture), self._reference(job))
+        _check_reference(source, job)
+        return self._measured_again(job, source) if current else source
+
+    def restore(self, job: Job, read: Source, on_tile: Callable[[int, int], None]) -> Made:
+        """Choose the weights and the strength, and run the network."""
+        picture, plan = read.picture, self._plan
+        factor = max(read.target[0] / picture.width, read.target[1] / picture.height)
+        model = self._models.model(gray=picture.gray, factor=factor if plan.size else plan.factor)
+        condition = self._condition(picture, model)
+        size = read.target if plan.task == "sr" else None
+        restored = model.restorer.restore(picture, size=size, condition=condition.value, on_tile=on_tile)
+        return Made(read, restored, model, condition)
+
+    def write(self, job: Job, made: Made) -> FileDone:
+        """Compare, encode and write."""
+        picture, restored = made.restored.picture, made.restored
+        metrics, baseline = self._figures(made.source, picture)
+        format = self._format(job, picture)
+        data = files.encode(picture, format, options=self._plan.encode)
+        if job.output is None:
+            self._stdout(data)
+        else:
+            self._save(job.output, data, made)
+        return FileDone(
+            input=job.input_name,
+            output=job.output_name,
+            status="done",
+            input_size=(made.source.picture.width, made.source.picture.height),
+            output_size=(picture.width, picture.height),
+            device=restored.device,
+            backend=made.model.restorer.runtime.backend,
+            precision=restored.precision,
+            tiles=restored.tiles,
+            model=made.model.used.name,
+            condition=made.condition.value,
+            condition_from=made.condition.source,
+            metrics=metrics,
+            baseline=baseline,
+            warnings=(
+                *made.source.picture.warnings,
+                *made.condition.warnings,
+                *restored.warnings,
+                *files.losses(picture, format),
+            ),
+        )
+
+    def _decoded(self, data: bytes) -> Picture:
+        try:
+            return files.read(data, max_pixels=self._plan.max_pixels)
+        except ReadError as error:
+            # Every event names its input already.
+            raise ReadError(str(error).removeprefix("input data: ")) from error
+
+    def _is_current(self, job: Job, sha256: str) -> bool:
+        output = job.output
+        if output is None or self._plan.overwrite or not os.path.lexists(output):
+            return False
+        if self._records.is_current(
+            output,
+            input_sha256=sha256,
+            settings=self._plan.record_settings(output),
+            weights={one.sha256 for one in self._weights},
+        ):
+            return True
+        raise ExistsError(self._records.conflict(output))
+
+    def _target(self, picture: Picture) -> tuple[int, int]:
+        if self._plan.size is None:
+            factor = self._plan.factor
+            return int(picture.width * factor + 0.5), int(picture.height * factor + 0.5)
+        width, height = self._plan.size
+        if width < picture.width or height < picture.height:
+            raise UsageError(
+                f"--size {width}x{height} is smaller than the picture ({picture.width}x{picture.height})"
+            )
+        return width, height
+
+    def _reference(self, job: Job) -> Picture | None:
+        if job.reference is None:
+            return None
+        return files.read(job.reference, max_pixels=self._plan.max_pixels)
+
+    def _measured_again(self, job: Job, source: Source) -> FileDone:
+        """An output that is up to date counts towards the means and gates like a new one."""
+        assert job.output is not None
+        output = files.read(job.output, max_pixels=self._plan.max_pixels)
+        metrics, baseline = self._figures(source, output)
+        return FileDone(
+            input=job.input_name,
+            output=job.output_name,
+            status="current",
+            input_size=(source.picture.width, source.picture.height),
+            output_size=(output.width, output.height),
+            metrics=metrics,
+            baseline=baseline,
+        )
+
+    def _figures(self, source: Source, result: Picture) -> tuple[Metrics | None, Metrics | None]:
+        if source.reference is None:
+            return None, None
+        clean = source.reference.pixels
+        border = math.ceil(self._factor(source)) if self._plan.task == "sr" else 0
+        before = untreated(source.picture, *source.target)
+        metrics, baseline = (
+            figures(self._plan.task, pixels, clean, border=border) for pixels in (result.pixels, before)
+        )
+        return metrics, baseline
+
+    def _factor(self, source: Source) -> float:
+        return self._plan.factor if self._plan.size is None else source.target[0] / source.picture.width
+
+    def _condition(self, picture: Picture, model: Model) -> Condition:
+        if model.restorer.net.spec.condition is None:
+            return Condition()
+        asked = self._plan.condition
+        found = Condition(asked, "asked") if asked is not None else _look(self._plan.task, picture)
+        return _clipped(found, model)
+
+    def _format(self, job: Job, picture: Picture) -> str:
+        if job.output is not None:
+            return files.format_of(job.output)
+        asked = self._plan.format or FALLBACK_FORMAT
+        if asked != "same":
+            return asked
+        return picture.format if picture.format in FORMATS else FALLBACK_FORMAT
+
+    def _save(self, output: Path, data: bytes, made: Made) -> None:
+        if not self._plan.overwrite and os.path.lexists(output):
+            raise ExistsError(f"{output} appeared while it was being made; --overwrite replaces it")
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WriteError(f"cannot make folder {output.parent}: {error.strerror}") from error
+        record = Record(
+            output=output.name,
+            output_sha256=hashlib.sha256(data).hexdigest(),
+            input_sha256=made.source.sha256,
+            settings=self._plan.record_settings(output),
+            weights_sha256=made.model.used.sha256,
+        )
+        self._records.append(output.parent, record)
+        files.write_atomic(output, data)
+
+
+def remove_leftovers(outputs: Iterable[Path], before: float) -> None:
+    """Remove what killed runs left of these outputs: hidden part files last written `before` (epoch s)."""
+    starts: dict[Path, set[str]] = {}
+    for output in outputs:
+        starts.setdefault(output.parent, set()).add(output.name[:PART_CHARACTERS])
+    for folder, names in starts.items():
+        for part in folder.glob(".*.part"):
+            match = PART.fullmatch(part.name)
+            # A part file that vanishes, or may not be removed, does no harm.
+            with contextlib.suppress(OSError):
+                if match and match[1] in names and part.stat().st_mtime < before:
+                    part.unlink()
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ReadError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check_reference(source: Source, job: Job) -> None:
+    if source.reference is None:
+        return
+    found = (source.reference.width, source.reference.height)
+    if found != source.target:
+        raise ImageError(
+            f"reference {job.reference} is {found[0]}x{found[1]}, the result would be "
+            f"{source.target[0]}x{source.target[1]}; give one of that size"
+        )
+
+
+def _look(task: Task, picture: Picture) -> Condition:
+    """Find the strength in the picture itself."""
+    if task == "denoise":
+        return Condition(noise.estimate_sigma(to_float(picture.pixels)), "estimate")
+    if picture.jpeg_quality is not None:
+        return Condition(float(picture.jpeg_quality), "tables")
+    traced = jpeg.estimate_quality(picture.pixels) if picture.full_scale == 255 else None
+    if traced is not None:
+        return Condition(float(traced), "estimate")
+    warning = f"no trace of JPEG found, quality {UNTRACED_QUALITY:g} assumed; --quality says better"
+    return Condition(UNTRACED_QUALITY, "assumed", (warning,))
+
+
+def _clipped(found: Condition, model: Model) -> Condition:
+    """Bring the strength into the range that the weights were trained for."""
+    if found.value is None or model.condition_range is None:
+        return found
+    low, high = model.condition_range
+    value = min(max(found.value, low), high)
+    if value == found.value:
+        return found
+    kind = model.restorer.net.spec.condition
+    warning = (
+        f"{kind} {found.value:.3g} lies outside {low:g}..{high:g}, for which {model.used.name} was trained; "
+        f"{value:g} taken"
+    )
+    return replace(found, value=value, warnings=(*found.warnings, warning))
