@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from enhance_cli.bench.protocols import Metrics
+if TYPE_CHECKING:
+    from enhance_cli.bench.protocols import Metrics
 
 SCHEMA = 1
 
@@ -27,6 +29,15 @@ class Score:
     """Time to restore it; reading, degrading and measuring not counted."""
     megapixels: float
     """Of the result."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Its part of the `row` event."""
+        return {
+            "image": self.image,
+            "metrics": _finite(self.metrics),
+            "baseline": _finite(self.baseline),
+            "seconds": _rounded(self.seconds),
+        }
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,9 @@ class Row:
             return None
         return median(score.seconds / score.megapixels for score in self.scores)
 
-    def to_json(self) -> dict[str, Any]:
-        """The `row` event; figures that are not finite (equal pictures) are null."""
-        return {
+    def to_json(self) -> str:
+        """The `row` event, one line of JSON; figures that are not finite (equal pictures) are null."""
+        event = {
             "event": "row",
             "schema": SCHEMA,
             "task": self.task,
@@ -73,17 +84,10 @@ class Row:
             "images": len(self.scores),
             "metrics": _finite(self.metrics),
             "baseline": {"name": self.baseline_name, **_finite(self.baseline)},
-            "seconds_per_megapixel": self.seconds_per_megapixel,
-            "per_image": [
-                {
-                    "image": score.image,
-                    "metrics": _finite(score.metrics),
-                    "baseline": _finite(score.baseline),
-                    "seconds": score.seconds,
-                }
-                for score in self.scores
-            ],
+            "seconds_per_megapixel": _rounded(self.seconds_per_megapixel),
+            "per_image": [score.as_json() for score in self.scores],
         }
+        return json.dumps(event, allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -131,3 +135,7 @@ def _means(all_metrics: Sequence[Metrics]) -> Metrics:
 
 def _finite(metrics: Metrics) -> dict[str, float | None]:
     return {name: round(value, 6) if math.isfinite(value) else None for name, value in metrics.items()}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)

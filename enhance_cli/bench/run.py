@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from enhance_cli.bench.protocols import Clean, Levels, Metrics, Setting, to_leve
 from enhance_cli.bench.report import Row, Score
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import to_float
 from enhance_cli.imaging.files import read
 from enhance_cli.imaging.picture import Picture, Plane
@@ -28,6 +28,7 @@ def run(
 ) -> Iterator[Row]:
     """Measure `works` one by one; `on_picture(work, done)` is called after each picture of a row.
 
+    The seed of a picture's noise or blur is its number in the set, from 0 in the order of the names.
     Pictures go through one at a time, so memory is that of one picture. A picture that cannot be read or
     restored raises its ImageError: a mean over fewer pictures would not be the set's.
     """
@@ -39,22 +40,17 @@ def run(
         restorer = restorers[work.net.sha256] if work.net else None
         known = baselines.setdefault(work.setting, {})
         scores = []
-        for path in work.dataset.images:
-            scores.append(_score(path, work.setting, restorer, known))
-            on_picture(work, len(scores))
+        for number, path in enumerate(work.dataset.images):
+            try:
+                scores.append(_score(path, number, work.setting, restorer, known))
+            except ImageError as error:
+                raise type(error)(f"{work.dataset.name} {work.setting.name}, {path.name}: {error}") from error
+            on_picture(work, number + 1)
         yield _row(work, tuple(scores))
 
 
-def seed_of(path: Path) -> int:
-    """The seed of a picture's noise or blur: CRC-32 of its name without suffix.
-
-    So it depends on nothing else in the set, nor on the file format.
-    """
-    return zlib.crc32(path.stem.encode())
-
-
-def _score(path: Path, setting: Setting, restorer: Restorer | None, known: Baselines) -> Score:
-    case = setting.degrade(_clean(path), seed_of(path))
+def _score(path: Path, seed: int, setting: Setting, restorer: Restorer | None, known: Baselines) -> Score:
+    case = setting.degrade(_clean(path), seed)
     if path not in known:
         known[path] = setting.measure(case.baseline, case.reference)
     start = time.perf_counter()

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+
+from enhance_cli.bench.datasets import choose
+from enhance_cli.bench.plan import BASELINE_ONLY, Choice, Work, plan
+from enhance_cli.bench.protocols import Values
+from enhance_cli.errors import ModelError, UsageError
+
+
+def brief(works: tuple[Work, ...]) -> list[tuple[str, str, str | None]]:
+    return [(work.dataset.name, work.setting.name, work.net and work.net.name) for work in works]
+
+
+def test_a_named_set_is_measured_for_its_usual_task_with_the_shipped_defaults(root: Path, shipped: str):
+    works = plan(choose(["Set5"], root), Choice(), named=True)
+    # Nothing is shipped for x3 and x4: the baseline stands alone there.
+    assert brief(works) == [("Set5", "x2", shipped), ("Set5", "x3", None), ("Set5", "x4", None)]
+
+
+def test_without_names_sets_that_are_not_in_the_literature_stay_out(root: Path, shipped: str):
+    works = plan(choose([], root), Choice(), named=False)
+    assert [name for name, setting, _ in brief(works)] == ["Set5"] * 3 + ["Set12"] * 3
+
+
+def test_a_task_alone_takes_the_sets_that_are_usual_for_it(root: Path, shipped: str):
+    works = plan(choose([], root), Choice(task="denoise"), named=False)
+    assert {work.dataset.name for work in works} == {"Set12"}
+
+
+def test_a_task_forces_any_named_set(root: Path, shipped: str):
+    works = plan(choose(["Mine"], root), Choice(task="deblur"), named=True)
+    assert brief(works) == [("Mine", "motion", None)]
+
+
+def test_values_bring_their_task(root: Path, shipped: str):
+    works = plan(choose(["Set5"], root), Choice(values=Values(qualities=(10,))), named=True)
+    assert brief(works) == [("Set5", "q10", None)]
+
+
+def test_a_model_brings_its_task_and_its_scale(root: Path, shipped: str, tiny: Path):
+    choice = Choice(models=(shipped,), weights=(tiny,))
+    assert brief(plan(choose(["Set12"], root), choice, named=True)) == [
+        ("Set12", "x2", shipped),
+        ("Set12", "x2", "tiny-x2"),
+    ]
+
+
+def test_a_model_is_loaded_once(root: Path, shipped: str):
+    works = plan(choose(["Set5", "Mine"], root), Choice(task="sr", values=Values(scales=(2,))), named=True)
+    assert works[0].net is works[1].net
+
+
+def test_no_model_leaves_the_baselines(root: Path):
+    works = plan(choose(["Set5"], root), Choice(models=(BASELINE_ONLY,)), named=True)
+    assert brief(works) == [("Set5", "x2", None), ("Set5", "x3", None), ("Set5", "x4", None)]
+
+
+def test_a_model_that_fits_nothing_is_an_error(root: Path, tiny: Path):
+    choice = Choice(weights=(tiny,), values=Values(scales=(4,)))
+    with pytest.raises(UsageError, match=r"tiny-x2 \(sr x2\) fits nothing"):
+        plan(choose(["Set5"], root), choice, named=True)
+
+
+def test_a_task_and_options_of_another_are_an_error(root: Path):
+    with pytest.raises(UsageError, match="--task sr was given with options of dejpeg"):
+        plan(choose(["Set5"], root), Choice(task="sr", values=Values(colour=True)), named=True)
+
+
+def test_a_strange_set_needs_a_task(root: Path):
+    with pytest.raises(UsageError, match="Mine has no usual task"):
+        plan(choose(["Mine"], root), Choice(), named=True)
+
+
+def test_a_task_for_which_no_set_is_there_is_an_error(root: Path):
+    with pytest.raises(UsageError, match="usual for that task"):
+        plan(choose([], root), Choice(task="dejpeg"), named=False)
+
+
+def test_an_unknown_model_is_an_error(root: Path, shipped: str):
+    with pytest.raises(ModelError, match="small-x2"):
+        plan(choose(["Set5"], root), Choice(models=("small-x3",)), named=True)
+
+
+def test_a_bad_weights_file_is_an_error(root: Path, tmp_path: Path):
+    with pytest.raises(ModelError):
+        plan(choose(["Set5"], root), Choice(weights=(tmp_path / "none.safetensors",)), named=True)

@@ -1,0 +1,134 @@
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from enhance_cli.bench.protocols import (
+    JpegColour,
+    JpegLuma,
+    Metrics,
+    MotionBlur,
+    Noise,
+    Setting,
+    SuperResolution,
+    Values,
+    settings,
+)
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.colour import rgb_to_y
+
+RNG = np.random.default_rng(0)
+COLOUR = RNG.integers(0, 256, (34, 43, 3), dtype=np.uint8)
+GRAY = COLOUR[..., :1]
+
+
+def pictures(folder: Path) -> Iterator[np.ndarray]:
+    for path in sorted(folder.iterdir()):
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+        yield pixels.reshape(*pixels.shape[:2], -1)
+
+
+def baseline(setting: Setting, folder: Path) -> Metrics:
+    """Mean scores of doing nothing."""
+    cases = [setting.degrade(clean, seed) for seed, clean in enumerate(pictures(folder))]
+    scores = [setting.measure(case.baseline, case.reference) for case in cases]
+    return {name: fmean(score[name] for score in scores) for name in scores[0]}
+
+
+@pytest.mark.parametrize(
+    ("scale", "psnr", "ssim"), [(2, 33.68, 0.9305), (3, 30.40, 0.8690), (4, 28.43, 0.8113)]
+)
+def test_bicubic_on_set5(shared: Path, scale: int, psnr: float, ssim: float):
+    scores = baseline(SuperResolution(scale), shared / "data" / "test" / "Set5")
+    assert scores["psnr_y"] == pytest.approx(psnr, abs=0.006)
+    assert scores["ssim_y"] == pytest.approx(ssim, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "quality", "psnr", "ssim", "psnr_b"),
+    [
+        ("Classic5", 10, 27.82, 0.7595, 25.21),
+        ("Classic5", 20, 30.12, 0.8344, 27.50),
+        ("Classic5", 30, 31.48, 0.8666, 28.94),
+        ("Classic5", 40, 32.43, 0.8849, 29.92),
+        ("LIVE1", 10, 27.77, 0.7730, 25.34),
+    ],
+)
+def test_untouched_jpegs(shared: Path, name: str, quality: int, psnr: float, ssim: float, psnr_b: float):
+    scores = baseline(JpegLuma(quality), shared / "data" / "test" / name)
+    assert scores["psnr"] == pytest.approx(psnr, abs=0.01)
+    assert scores["ssim"] == pytest.approx(ssim, abs=2e-4)
+    assert scores["psnr_b"] == pytest.approx(psnr_b, abs=0.01)
+
+
+@pytest.mark.parametrize("sigma", [15, 25, 50])
+def test_noise_has_the_strength_it_says(sigma: int):
+    case = Noise(sigma).degrade(np.zeros((400, 400, 1), np.uint8), seed=3)
+    psnr = Noise(sigma).measure(case.baseline, case.reference)["psnr"]
+    assert psnr == pytest.approx(20 * np.log10(255 / sigma), abs=0.05)
+    assert case.given.min() < 0
+
+
+def test_super_resolution_crops_shaves_and_keeps_gray_as_it_is():
+    setting = SuperResolution(4)
+    case = setting.degrade(GRAY, seed=0)
+    assert case.given.shape == (8, 10, 1)
+    assert case.reference.shape == case.baseline.shape == (32, 40, 1)
+    spoilt = case.reference.copy()
+    spoilt[:4], spoilt[:, -4:] = 0, 255
+    assert setting.measure(spoilt, case.reference)["psnr_y"] == np.inf
+    shifted = np.clip(case.reference, 0, 245) + np.uint8(10)
+    assert setting.measure(shifted, np.clip(case.reference, 0, 245))["psnr_y"] == pytest.approx(
+        28.13, abs=0.01
+    )
+
+
+def test_super_resolution_measures_colour_on_luma():
+    reference = np.full((24, 24, 3), 100, np.uint8)
+    # Ten levels more in every channel are 8.59 of luma.
+    psnr = SuperResolution(2).measure(reference + np.uint8(10), reference)["psnr_y"]
+    assert psnr == pytest.approx(20 * np.log10(255 / (219 / 255 * 10)), abs=1e-6)
+
+
+def test_jpeg_luma_codes_the_rounded_y_of_a_colour_picture():
+    case = JpegLuma(40).degrade(COLOUR, seed=0)
+    luma = rgb_to_y(COLOUR / 255) * 255
+    assert case.given.shape == (34, 43, 1)
+    assert np.abs(case.reference - luma).max() <= 0.5 + 1e-9
+    assert set(JpegLuma(40).measure(case.given, case.reference)) == {"psnr", "ssim", "psnr_b"}
+
+
+def test_jpeg_colour_keeps_three_channels():
+    case = JpegColour(40).degrade(COLOUR, seed=0)
+    assert case.given.shape == case.reference.shape == COLOUR.shape
+    assert JpegColour(40).name == "q40 rgb"
+
+
+@pytest.mark.parametrize("setting", [Noise(25), MotionBlur()])
+def test_seeds_decide(setting: Setting):
+    first, again, other = (setting.degrade(COLOUR, seed).given for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_settings_are_the_usual_ones_unless_asked():
+    assert [setting.name for setting in settings("sr", Values())] == ["x2", "x3", "x4"]
+    assert [setting.name for setting in settings("dejpeg", Values())] == ["q10", "q20", "q30", "q40"]
+    assert [setting.name for setting in settings("denoise", Values(sigmas=(12.5,)))] == ["sigma 12.5"]
+    assert [setting.name for setting in settings("deblur", Values())] == ["motion"]
+    assert settings("dejpeg", Values(qualities=(7,), colour=True)) == (JpegColour(7),)
+
+
+def test_values_know_their_tasks():
+    assert Values().tasks == set()
+    assert Values(scales=(2,), colour=True).tasks == {"sr", "dejpeg"}
+
+
+@pytest.mark.parametrize("values", [{"scales": (1,)}, {"qualities": (10, 101)}, {"sigmas": (-5.0,)}])
+def test_values_out_of_range(values: dict):
+    with pytest.raises(UsageError, match="out of range"):
+        Values(**values)

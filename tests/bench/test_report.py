@@ -1,0 +1,50 @@
+import json
+import math
+
+from enhance_cli.bench.report import Row, Score, table
+
+
+def row(model: str | None, gain: float = 2.0, setting: str = "x2") -> Row:
+    scores = tuple(
+        Score(
+            image=f"{number}.png",
+            baseline={"psnr_y": 30.0 + number, "ssim_y": 0.8},
+            metrics={"psnr_y": 30.0 + number + gain, "ssim_y": 0.9} if model else {},
+            seconds=seconds,
+            megapixels=0.5,
+        )
+        for number, seconds in enumerate((9.0, 1.0, 1.0))
+    )
+    return Row("sr", "Set5", setting, "bicubic", model, "ab" * 32 if model else None, scores)
+
+
+def test_row_averages_pictures_and_ignores_the_warm_up():
+    assert row("net").metrics == {"psnr_y": 33.0, "ssim_y": 0.9}
+    assert row("net").baseline["psnr_y"] == 31.0
+    assert row("net").seconds_per_megapixel == 2.0
+
+
+def test_json_row():
+    event = json.loads(row("net").to_json())
+    assert (event["event"], event["schema"]) == ("row", 1)
+    assert event["metrics"] == {"psnr_y": 33.0, "ssim_y": 0.9}
+    assert event["baseline"] == {"name": "bicubic", "psnr_y": 31.0, "ssim_y": 0.8}
+    assert (event["model"], event["weights"], event["images"]) == ("net", "ab" * 32, 3)
+    assert [one["image"] for one in event["per_image"]] == ["0.png", "1.png", "2.png"]
+
+
+def test_json_has_null_for_infinity():
+    event = json.loads(row("net", gain=math.inf).to_json())
+    assert event["metrics"]["psnr_y"] is None
+
+
+def test_table_shows_the_baseline_once_per_setting():
+    content = table([row("a"), row("b", gain=-0.5), row(None, setting="x3")])
+    assert content.title == "Set5  sr  3 pictures"
+    assert content.head == ("setting", "model", "PSNR-Y", "SSIM-Y", "gain", "s/MP")
+    assert content.lines == (
+        ("x2", "bicubic", "31.00", "0.8000", "", ""),
+        ("x2", "a", "33.00", "0.9000", "+2.00", "2.00"),
+        ("x2", "b", "30.50", "0.9000", "-0.50", "2.00"),
+        ("x3", "bicubic", "31.00", "0.8000", "", ""),
+    )

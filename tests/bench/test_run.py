@@ -1,0 +1,131 @@
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from enhance_cli.bench.datasets import choose
+from enhance_cli.bench.plan import BASELINE_ONLY, Choice, Work, plan
+from enhance_cli.bench.protocols import JpegLuma, MotionBlur, Noise, Setting, Values
+from enhance_cli.bench.report import Row
+from enhance_cli.bench.run import restore, run
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import ReadError, RestoreError
+
+CPU = EngineSettings(device="cpu", threads=1)
+
+
+class FakeRestorer:
+    """Gives back what it got and remembers how it was called."""
+
+    def __init__(self, colour: str, condition: str | None) -> None:
+        self.net = SimpleNamespace(spec=SimpleNamespace(colour=colour, condition=condition))
+        self.calls: list[tuple[tuple[int, ...], float | None]] = []
+
+    def restore(self, picture, *, scale, condition):
+        self.calls.append((picture.pixels.shape, condition))
+        return SimpleNamespace(picture=picture)
+
+    def restore_plane(self, x, condition):
+        self.calls.append((x.shape, condition))
+        return x
+
+
+def measured(root: Path, name: str, choice: Choice) -> list[Row]:
+    return list(run(plan(choose([name], root), choice, named=True), CPU))
+
+
+def figures(rows: list[Row]) -> list[tuple]:
+    """Everything that must not change from run to run."""
+    return [tuple(replace(score, seconds=0) for score in row.scores) for row in rows]
+
+
+@pytest.mark.parametrize("name", ["Set5", "Set12"])
+def test_a_network_is_measured_beside_bicubic(root: Path, tiny: Path, name: str):
+    (row,) = measured(root, name, Choice(weights=(tiny,)))
+    assert (row.task, row.setting, row.baseline_name, row.model) == ("sr", "x2", "bicubic", "tiny-x2")
+    assert [score.image for score in row.scores] == ["img_1.png", "img_2.png"]
+    # Nearest-neighbour enlarging is worse than bicubic, and not hopeless.
+    assert row.baseline["psnr_y"] > row.metrics["psnr_y"] > 20
+    assert row.scores[0].megapixels == 36 * 46 / 1e6
+    assert row.seconds_per_megapixel > 0
+
+
+@pytest.mark.parametrize("task", ["sr", "dejpeg", "denoise", "deblur"])
+def test_baselines_are_the_same_digits_each_time(root: Path, task):
+    choice = Choice(task=task, models=(BASELINE_ONLY,))
+    assert figures(measured(root, "Mine", choice)) == figures(measured(root, "Mine", choice))
+
+
+def test_networks_give_the_same_digits_each_time(root: Path, tiny: Path):
+    choice = Choice(weights=(tiny,))
+    assert figures(measured(root, "Set5", choice)) == figures(measured(root, "Set5", choice))
+
+
+def test_each_picture_has_its_own_noise(root: Path):
+    """Two copies of one picture get different noise."""
+    first, second = sorted((root / "set5").iterdir())
+    second.write_bytes(first.read_bytes())
+    (row,) = measured(root, "Set5", Choice(values=Values(sigmas=(25.0,)), models=(BASELINE_ONLY,)))
+    assert row.scores[0].baseline["psnr"] != row.scores[1].baseline["psnr"]
+
+
+def test_progress_follows_each_picture(root: Path):
+    seen: list[tuple[str, int]] = []
+    works = plan(choose(["Set5"], root), Choice(models=(BASELINE_ONLY,)), named=True)
+
+    def on_picture(work: Work, done: int) -> None:
+        seen.append((work.setting.name, done))
+
+    list(run(works[:2], CPU, on_picture))
+    assert seen == [("x2", 1), ("x2", 2), ("x3", 1), ("x3", 2)]
+
+
+def test_rows_come_as_they_are_finished(root: Path):
+    works = plan(choose(["Set5"], root), Choice(models=(BASELINE_ONLY,)), named=True)
+    rows = run(works, CPU)
+    assert next(rows).setting == "x2"
+    (root / "set5" / "img_1.png").write_bytes(b"")
+    with pytest.raises(ReadError, match=r"img_1\.png"):
+        next(rows)
+
+
+def test_a_failure_names_set_setting_and_picture(root: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(self, picture, **options):
+        raise RestoreError("the result is black")
+
+    monkeypatch.setattr("enhance_cli.engine.restorer.Restorer.restore", fail)
+    with pytest.raises(RestoreError, match=r"Set5 x2, img_1\.png: the result is black"):
+        measured(root, "Set5", Choice(weights=(tiny,)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "condition"), [(JpegLuma(10), 10.0), (Noise(25.0), 25.0), (MotionBlur(), None)]
+)
+def test_networks_are_told_what_they_ask_for(setting: Setting, condition: float | None):
+    given = setting.degrade(np.full((16, 16, 1), 90, np.uint8), seed=0).given
+    asks, ignores = FakeRestorer("gray", "any"), FakeRestorer("gray", None)
+    restore(asks, given, setting)
+    restore(ignores, given, setting)
+    assert asks.calls == [((16, 16, 1), condition)]
+    assert ignores.calls == [((16, 16, 1), None)]
+
+
+@pytest.mark.parametrize(
+    ("colour", "channels", "shapes"),
+    [
+        ("rgb", 3, [(16, 16, 3)]),
+        ("rgb", 1, [(16, 16, 3)]),
+        ("gray", 3, [(16, 16, 1)] * 3),
+        ("gray", 1, [(16, 16, 1)]),
+    ],
+)
+def test_noisy_floats_reach_networks_of_any_colour(colour: str, channels: int, shapes: list):
+    clean = np.random.default_rng(0).integers(0, 256, (16, 16, channels), dtype=np.uint8)
+    noisy = Noise(50).degrade(clean, seed=0).given
+    restorer = FakeRestorer(colour, None)
+    result = restore(restorer, noisy, Noise(50))
+    assert [shape for shape, _ in restorer.calls] == shapes
+    assert result.dtype == np.uint8
+    assert np.array_equal(result, np.floor(np.clip(noisy, 0, 255) + 0.5))
