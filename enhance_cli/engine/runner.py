@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from enhance_cli.errors import RestoreError
 OnTile = Callable[[int, int], None]
 Batch = NDArray[np.float32]
 """(N, C, H, W), nominal range [0, 1]."""
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
+"""What CUDA and MPS, torch's CPU allocator, and cuDNN and cuBLAS say, in lower case."""
 
 
 class Runner:
@@ -155,8 +158,8 @@ class Runner:
             return y[..., out.rows, out.columns].float().cpu() / spec.value_range
 
         # Autocast rather than a half module: weights, sums with the input and the output stay float32.
-        reduced = torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
-        with torch.inference_mode(), reduced:
+        full = dtype == torch.float32
+        with torch.inference_mode(), nullcontext() if full else torch.autocast(device.type, dtype):
             return torch.cat([whole(one) for one in x.split(1)])
 
     def _module(self) -> nn.Module:
@@ -171,5 +174,4 @@ class Runner:
 def _out_of_memory(error: Exception) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text
+    return any(sign in str(error).lower() for sign in OUT_OF_MEMORY)

@@ -33,6 +33,7 @@ def fits(side, error=FULL):
         FULL,
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"),
         RuntimeError("MPS backend out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         MemoryError(),
     ],
 )
