@@ -88,7 +88,8 @@ def score(weights: Weights, sets: Sequence[str], root: Path | None) -> Iterator[
 
 def card(weights: Weights, scored: dict[str, Any] | None) -> str:
     """One model's section."""
-    told = load_weights(weights).metadata
+    net = load_weights(weights)
+    told = net.metadata
     made, data = json.loads(told["training"]), json.loads(told["data"])
     strength = f", strength {weights.condition_range}" if weights.condition_range else ""
     lines = [
@@ -96,7 +97,7 @@ def card(weights: Weights, scored: dict[str, Any] | None) -> str:
         "",
         weights.summary,
         "",
-        f"- {weights.arch} {json.dumps(load_weights(weights).parameters)}, {weights.parameters:,} parameters, "
+        f"- {weights.arch} {json.dumps(net.parameters)}, {weights.parameters:,} parameters, "
         f"{weights.colour}{strength}; licence {weights.licence}; sha256 `{weights.sha256[:16]}`",
         f"- recipe `recipes/{weights.name}.toml` at commit {told['commit']}: {made['iterations']:,} steps in "
         f"{made['seconds'] / 60:.0f} minutes, {made['device']}, {made['threads']} thread(s), "
