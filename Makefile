@@ -7,13 +7,14 @@ TORCH := $(shell sed -n 's/^\(torch==[0-9.]*\).*/\1/p' constraints.txt)
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format clean
+.PHONY: help venv demo test check format cards clean
 
 help:
 	@echo "make demo    restore the pictures in examples/ and show what it gained"
 	@echo "make test    run the tests"
 	@echo "make check   ruff, import-linter and mypy"
 	@echo "make format  let ruff tidy the sources"
+	@echo "make cards   score weights that changed and write weights/README.md (DATA=folder of test sets)"
 	@echo "make clean   remove .venv and everything built"
 
 venv: $(READY)
@@ -42,6 +43,9 @@ check: $(READY)
 format: $(READY)
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+cards: $(READY)
+	@$(BIN)/python recipes/cards.py $(if $(DATA),--data-root $(DATA))
 
 clean:
 	rm -rf $(VENV) .demo build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
