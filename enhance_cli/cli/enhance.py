@@ -21,7 +21,7 @@ import typer
 from enhance_cli.arch.contract import Task
 from enhance_cli.cli.console import BatchConsole
 from enhance_cli.cli.options import Common
-from enhance_cli.cli.paths import SUFFIXES, Naming, find_inputs, plan_jobs, split_output
+from enhance_cli.cli.paths import Naming, find_inputs, format_named, plan_jobs, split_output
 from enhance_cli.engine import batch
 from enhance_cli.engine.batch import Job
 from enhance_cli.engine.models import Models
@@ -31,7 +31,6 @@ from enhance_cli.engine.work import Enhancement, Plan, remove_leftovers
 from enhance_cli.errors import GateError, UsageError
 from enhance_cli.imaging.encode import EncodeOptions
 from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS
-from enhance_cli.imaging.formats import format_of
 
 DEFAULT_SCALE = 2.0
 INTERRUPTED = 130
@@ -110,13 +109,12 @@ def _plan(request: Request, common: Common, models: Models) -> Plan:
     factor = 1.0
     if request.task == "sr":
         factor = request.scale or float(models.fixed_scale or DEFAULT_SCALE)
-    same = common.format in (None, "same")
     return Plan(
         task=request.task,
         factor=factor,
         size=request.size,
         condition=request.condition,
-        format=common.format if same else format_of(Path(SUFFIXES[str(common.format)])),
+        format=format_named(common.format),
         encode=EncodeOptions(png_level=common.png_level, jpeg_quality=common.jpeg_quality),
         engine=_engine(common),
         max_pixels=common.max_pixels or DEFAULT_MAX_PIXELS,

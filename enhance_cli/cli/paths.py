@@ -267,12 +267,17 @@ def _is_folder(output: str, *, many: bool) -> bool:
 
 def _file(output: str, naming: Naming) -> Path:
     path = Path(output)
+    format = format_of(path)
     if naming.template is not None:
         raise UsageError(f"--name and the output file {output} are both given; leave one out")
-    wanted = format_of(path)
-    if naming.format not in (None, "same") and wanted != format_of(Path(SUFFIXES[naming.format or ""])):
+    if naming.format not in (None, "same") and format_named(naming.format) != format:
         raise UsageError(f"--format {naming.format} and the suffix of {output} disagree; leave one out")
     return path
+
+
+def format_named(flag: str | None) -> str | None:
+    """What --format means as a format's name; None and "same" mean themselves."""
+    return format_of(Path(f"x{SUFFIXES[flag]}")) if flag in SUFFIXES else flag
 
 
 class _References:
