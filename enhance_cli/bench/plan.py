@@ -9,7 +9,7 @@ from pathlib import Path
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.datasets import KNOWN, Dataset
-from enhance_cli.bench.protocols import Setting, Values, settings
+from enhance_cli.bench.protocols import JpegColour, Setting, Values, settings
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights
 from enhance_cli.errors import UsageError
@@ -94,6 +94,8 @@ def _tasks_of(dataset: Dataset, asked: set[str], *, named: bool) -> Sequence[Tas
 def _works(
     dataset: Dataset, setting: Setting, nets: Sequence[LoadedNet], choice: Choice, load: Load
 ) -> Iterator[Work]:
+    if isinstance(setting, JpegColour) and _is_gray(dataset):
+        return
     if nets:
         yield from (Work(dataset, setting, net) for net in nets if fits(net, setting))
     elif BASELINE_ONLY in choice.models:
@@ -112,14 +114,22 @@ def _default_net(dataset: Dataset, setting: Setting, load: Load) -> LoadedNet | 
     shipped = {(weights.task, weights.scale) for weights in catalog.catalog()}
     if (setting.task, setting.scale) not in shipped:
         return None
-    gray = setting.gray or read(dataset.images[0]).gray
+    gray = setting.gray or _is_gray(dataset)
     return load(catalog.default_for(setting.task, scale=setting.scale, gray=gray))
+
+
+def _is_gray(dataset: Dataset) -> bool:
+    """Sets are of one kind, but for a stray gray picture among colour ones (Set14)."""
+    return read(dataset.images[0]).gray
 
 
 def _nothing_fits(idle: Sequence[LoadedNet], datasets: Sequence[Dataset]) -> str:
     sets = ", ".join(dataset.name for dataset in datasets)
     if not idle:
-        return f"no test set found is usual for that task; name one with --dataset (there: {sets})"
+        return (
+            f"nothing on {sets} is measured so; name a set with --dataset, "
+            "and one of colour pictures for --colour"
+        )
     net = idle[0]
     return (
         f"model {net.name} ({net.task} x{net.spec.scale}) fits nothing that would be measured on {sets}; "

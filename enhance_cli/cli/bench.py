@@ -36,32 +36,42 @@ Number = TypeVar("Number", int, float)
 def bench(
     dataset: Annotated[
         list[str] | None,
-        typer.Option(help="Test set by its folder's name; repeat for several.", show_default="all found"),
+        typer.Option(
+            metavar="NAME",
+            help="Test set by its folder's name; repeat for several.",
+            show_default="all found",
+        ),
     ] = None,
     task: Annotated[
         Literal["sr", "dejpeg", "denoise", "deblur"] | None,
         typer.Option(help="What to measure.", show_default="what the set is usual for"),
     ] = None,
-    scale: Annotated[str | None, typer.Option(help="For sr.", show_default="2,3,4")] = None,
-    quality: Annotated[str | None, typer.Option(help="For dejpeg.", show_default="10,20,30,40")] = None,
+    scale: Annotated[str | None, typer.Option(metavar="N,...", help="For sr.", show_default="2,3,4")] = None,
+    quality: Annotated[
+        str | None, typer.Option(metavar="N,...", help="For dejpeg.", show_default="10,20,30,40")
+    ] = None,
     colour: Annotated[
         bool, typer.Option("--colour", help="For dejpeg: JPEG of the RGB picture, not of its luma.")
     ] = False,
     sigma: Annotated[
-        str | None, typer.Option(help="For denoise, on the 0..255 scale.", show_default="15,25,50")
+        str | None,
+        typer.Option(metavar="N,...", help="For denoise, on the 0..255 scale.", show_default="15,25,50"),
     ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="NAME",
             help="Shipped model; repeat for several. 'none' gives the baselines alone.",
             show_default="the default of each task",
         ),
     ] = None,
     weights: Annotated[
-        list[Path] | None, typer.Option(help="Weights file; repeat for several.", show_default=False)
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Weights file; repeat for several.", show_default=False),
     ] = None,
     data_root: Annotated[
-        Path | None, typer.Option(help="Folder that holds the test sets.", show_default="$ENHANCE_DATA")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that holds the test sets.", show_default="$ENHANCE_DATA"),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first pictures of each set.", show_default=False)

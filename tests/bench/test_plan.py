@@ -1,10 +1,14 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from enhance_cli.arch.aim import AIM
 from enhance_cli.bench.datasets import choose
 from enhance_cli.bench.plan import BASELINE_ONLY, Choice, Work, plan
 from enhance_cli.bench.protocols import Values
+from enhance_cli.checkpoints import catalog
+from enhance_cli.checkpoints.reader import save_file
 from enhance_cli.errors import ModelError, UsageError
 
 
@@ -46,6 +50,38 @@ def test_a_model_brings_its_task_and_its_scale(root: Path, shipped: str, tiny: P
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "task", "colour", "expected"),
+    [
+        ("Set12", "denoise", False, "gray"),
+        ("Set5", "denoise", False, "rgb"),
+        ("Set5", "dejpeg", False, "gray"),
+        ("Set5", "dejpeg", True, "rgb"),
+    ],
+)
+def test_the_default_is_of_the_colour_that_is_measured(
+    root: Path,
+    shipped: str,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    task: str,
+    colour: bool,
+    expected: str,
+):
+    one = catalog.find(shipped)
+    both = tuple(replace(one, name=kind, task=task, scale=1, colour=kind) for kind in ("rgb", "gray"))
+    monkeypatch.setattr(catalog, "catalog", lambda: both)
+    works = plan(choose([name], root), Choice(task=task, values=Values(colour=colour)), named=True)
+    assert {work.net.name for work in works} == {expected}
+
+
+def test_a_network_that_wants_an_enlarged_input_fits_every_scale(root: Path, tmp_path: Path):
+    path, parameters = tmp_path / "aim.safetensors", {"n_modules": 1, "n_feats": 8}
+    save_file(path, AIM(**parameters), arch="aim", parameters=parameters, task="sr", metadata={})
+    works = plan(choose(["Set5"], root), Choice(weights=(path,)), named=True)
+    assert [setting for _, setting, _ in brief(works)] == ["x2", "x3", "x4"]
+
+
 def test_a_model_is_loaded_once(root: Path, shipped: str):
     works = plan(choose(["Set5", "Mine"], root), Choice(task="sr", values=Values(scales=(2,))), named=True)
     assert works[0].net is works[1].net
@@ -73,8 +109,13 @@ def test_a_strange_set_needs_a_task(root: Path):
 
 
 def test_a_task_for_which_no_set_is_there_is_an_error(root: Path):
-    with pytest.raises(UsageError, match="usual for that task"):
+    with pytest.raises(UsageError, match="nothing on Set5, Set12, Mine is measured so"):
         plan(choose([], root), Choice(task="dejpeg"), named=False)
+
+
+def test_colour_needs_colour_pictures(root: Path, shipped: str):
+    with pytest.raises(UsageError, match="colour pictures for --colour"):
+        plan(choose(["Set12"], root), Choice(values=Values(colour=True)), named=True)
 
 
 def test_an_unknown_model_is_an_error(root: Path, shipped: str):
