@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_cli.imaging.colour import jpeg_ycbcr, to_float
+
 # Luma table of ITU-T T.81, annex K.1, row by row.
 _LUMA = np.array(
     [
@@ -18,6 +20,14 @@ _LUMA = np.array(
         [72, 92, 95, 98, 112, 100, 103, 99],
     ]
 ).ravel()
+
+
+# Gain in log-likelihood per block from which on a trace is believed.
+_EVIDENCE = 1.0
+_BLOCKS = 2000
+# Spread of a coefficient about its multiple, from rounding to whole levels once or twice, and the share of
+# coefficients that clipping throws anywhere.
+_ROUNDING, _STRAY = 0.4, 0.05
 
 
 def quality_from_tables(tables: dict[int, list[int]]) -> int:
@@ -34,3 +44,43 @@ def _steps() -> NDArray[np.int64]:
     quality = np.arange(1, 101)[:, None]
     percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
     return np.clip((_LUMA * percent + 50) // 100, 1, 255)
+
+
+def estimate_quality(pixels: NDArray[np.uint8]) -> int | None:
+    """libjpeg quality of the JPEG that (H, W, C) pixels once were; None where they show no trace of one.
+
+    The luma's DCT coefficients on the 8x8 grid lie on multiples of the quantisation steps, up to rounding.
+    The quality that explains them best must beat "no order at all", and do so on that grid only, not on
+    one moved by half a block. Of two compressions the coarser one is found.
+    """
+    if min(pixels.shape[:2]) < 24:
+        return None
+    luma = 255 * (to_float(pixels) if pixels.shape[2] == 1 else jpeg_ycbcr(to_float(pixels)))[..., 0]
+    coefficients = _coefficients(luma)
+    gains = [_gain(coefficients, steps) for steps in _steps()]
+    best = int(np.argmax(gains))
+    idle = _gain(_coefficients(luma[4:, 4:]), _steps()[best])
+    return best + 1 if gains[best] > _EVIDENCE + max(0.0, idle) else None
+
+
+def _gain(coefficients: NDArray[np.float64], steps: NDArray[np.int64]) -> float:
+    """Log-likelihood ratio per block of "quantised with `steps`" against coefficients without order."""
+    level = coefficients / steps
+    multiple = np.rint(level)
+    off = (level - multiple) * (steps / _ROUNDING)
+    peak = steps / (_ROUNDING * np.sqrt(2 * np.pi))
+    ratio = np.log(_STRAY + (1 - _STRAY) * peak * np.exp(-0.5 * off * off))
+    # Zeros fit every step, and steps that rounding blurs fit everything.
+    told = (multiple != 0) & (steps >= 3)
+    return float(ratio[told].sum()) / len(coefficients)
+
+
+def _coefficients(luma: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Orthonormal DCT-II coefficients (N, 64) of up to about `_BLOCKS` blocks, evenly spread."""
+    height, width = luma.shape[0] // 8, luma.shape[1] // 8
+    blocks = luma[: 8 * height, : 8 * width].reshape(height, 8, width, 8).swapaxes(1, 2).reshape(-1, 8, 8)
+    chosen = blocks[:: max(1, len(blocks) // _BLOCKS)].astype(np.float64) - 128
+    k, n = np.arange(8)[:, None], np.arange(8)
+    basis = np.cos(np.pi * (2 * n + 1) * k / 16) / 2
+    basis[0] /= np.sqrt(2)
+    return (basis @ chosen @ basis.T).reshape(-1, 64)
