@@ -49,7 +49,8 @@ class BatchConsole:
     @contextmanager
     def progress(self, total: int) -> Iterator[None]:
         """A progress bar for `total` pictures while the block runs, on terminals only."""
-        if self._quiet or not sys.stderr.isatty():
+        on_screen = self._json and sys.stdout.isatty()
+        if self._quiet or on_screen or not sys.stderr.isatty():
             yield
             return
         with _Bar(total) as self._bar:
@@ -84,7 +85,8 @@ class BatchConsole:
         if self._bar:
             self._bar.file()
         if event.status == "failed":
-            line = f"{event.input}: {event.error}"
+            error = event.error or ""
+            line = error if event.input in error else f"{event.input}: {error}"
             self._n_failed += 1
             self._failed = [*self._failed, line][:MOST_NAMED]
             self._print(f"failed {line}")
@@ -151,8 +153,15 @@ class _Bar:
 
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
         self._progress: Progress = Progress(
-            *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+            *columns,
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            # rich would send what goes to stdout, the data, to its own console.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
+        self._n_files = 0
         self._pictures: TaskID = self._progress.add_task("pictures", total=total)
         self._tiles: TaskID = self._progress.add_task("tiles", total=None, visible=False)
 
@@ -164,7 +173,8 @@ class _Bar:
         self._progress.stop()
 
     def file(self) -> None:
-        self._progress.advance(self._pictures)
+        self._n_files += 1
+        self._progress.update(self._pictures, completed=self._n_files)
 
     def tile(self, event: TileDone) -> None:
         if event.done == 1:
@@ -175,6 +185,9 @@ class _Bar:
             completed=event.done,
             visible=1 < event.total != event.done,
         )
+        # So that the time left is known before the first large picture is through.
+        part = event.done / (event.total + 1)
+        self._progress.update(self._pictures, completed=self._n_files + part)
 
     def print(self, line: str) -> None:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from enhance_cli.engine.models import Models
 from enhance_cli.engine.progress import Event, FileDone, Metrics, Start, Summary
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.work import Enhancement, Plan, remove_leftovers
-from enhance_cli.errors import GateError, UsageError
+from enhance_cli.errors import EnhanceError, GateError, UsageError, WriteError
 from enhance_cli.imaging.encode import EncodeOptions
 from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS
 
@@ -58,31 +58,37 @@ def enhance(request: Request, common: Common) -> None:
     _check(common)
     models = Models(request.task, _engine(common), name=common.model, file=_path(common.weights))
     plan = _plan(request, common, models)
-    names, output = split_output(request.inputs, common.output)
-    inputs = find_inputs(names, output=output, recursive=common.recursive)
-    jobs, own = plan_jobs(inputs, _naming(request, common, models, plan), output, _path(common.reference))
-    if not jobs:
-        raise UsageError(f"no pictures found in {' '.join(names)}")
-    if common.json and any(job.output is None for job in jobs):
-        raise UsageError("--json and the picture cannot both go to stdout; name an output")
-    skipped = inputs.skipped + own
+    jobs, skipped = _jobs(request.inputs, common, _naming(request, common, models, plan))
     console = BatchConsole(json=common.json, quiet=common.quiet, debug=common.debug)
-    if common.dry_run:
-        _list(jobs, plan, _asked(request, common), skipped, console)
-        return
     gates = _Gates(common)
 
     def on_event(event: Event) -> None:
         gates.see(event)
         console.show(event)
 
+    settings = _asked(request, common)
+    if common.dry_run:
+        _leave(_dry_run(jobs, plan.task, settings, skipped, on_event), gates, dry=True)
+        return
     work = Enhancement(plan, models, stdin=_from_stdin, stdout=_to_stdout)
     with _interruptible():
-        on_event(work.start(_asked(request, common), len(jobs)))
+        on_event(work.start(settings, len(jobs)))
         remove_leftovers([job.output for job in jobs if job.output], STARTED)
         with console.progress(len(jobs)):
             summary = batch.run(jobs, work, on_event, threads=common.jobs, skipped=skipped)
     _leave(summary, gates)
+
+
+def _jobs(paths: list[str], common: Common, naming: Naming) -> tuple[tuple[Job, ...], int]:
+    """All jobs, and how many files were left out."""
+    names, output = split_output(paths, common.output)
+    inputs = find_inputs(names, output=output, recursive=common.recursive)
+    jobs, own = plan_jobs(inputs, naming, output, _path(common.reference))
+    if not jobs:
+        raise EnhanceError(f"no pictures found in {' '.join(names)}")
+    if common.json and any(job.output is None for job in jobs):
+        raise UsageError("--json and the picture cannot both go to stdout; name an output")
+    return jobs, inputs.skipped + own
 
 
 def _check(common: Common) -> None:
@@ -140,41 +146,38 @@ def _asked(request: Request, common: Common) -> dict[str, Any]:
     return {**own, **{key: value for key, value in asdict(common).items() if key not in talk}}
 
 
-def _list(
-    jobs: Sequence[Job], plan: Plan, settings: dict[str, Any], skipped: int, console: BatchConsole
-) -> None:
-    """The dry run."""
-    start = Start(
-        task=plan.task,
-        settings=settings,
-        device=None,
-        backend=None,
-        precision=None,
-        weights=(),
-        inputs=len(jobs),
+def _dry_run(
+    jobs: Sequence[Job], task: str, settings: dict[str, Any], skipped: int, on_event: Callable[[Event], None]
+) -> Summary:
+    """The events of a run in which every picture is passed over."""
+    on_event(
+        Start(
+            task=task,
+            settings=settings,
+            device=None,
+            backend=None,
+            precision=None,
+            weights=(),
+            inputs=len(jobs),
+        )
     )
-    console.show(start)
     for job in jobs:
-        there = job.output is not None and os.path.lexists(job.output)
-        console.show(
-            FileDone(
-                input=job.input_name,
-                output=job.output_name,
-                status="failed" if job.problem else "skipped",
-                warnings=("the output exists already",) if there else (),
-                error=str(job.problem) if job.problem else None,
-            )
-        )
+        on_event(_passed_over(job))
     failed = sum(job.problem is not None for job in jobs)
-    console.show(
-        Summary(
-            done=0,
-            current=0,
-            skipped=skipped + len(jobs) - failed,
-            failed=failed,
-            seconds=0.0,
-            megapixels=0.0,
-        )
+    skipped += len(jobs) - failed
+    summary = Summary(done=0, current=0, skipped=skipped, failed=failed, seconds=0.0, megapixels=0.0)
+    on_event(summary)
+    return summary
+
+
+def _passed_over(job: Job) -> FileDone:
+    there = job.output is not None and os.path.lexists(job.output)
+    return FileDone(
+        input=job.input_name,
+        output=job.output_name,
+        status="failed" if job.problem else "skipped",
+        warnings=("the output exists already",) if there else (),
+        error=str(job.problem) if job.problem else None,
     )
 
 
@@ -209,12 +212,12 @@ class _Gates:
         return f"mean {key.upper()} {mean:.{digits}f} is below --min-{key} {gate:g}: {worst}{more}"
 
 
-def _leave(summary: Summary, gates: _Gates) -> None:
+def _leave(summary: Summary, gates: _Gates, *, dry: bool = False) -> None:
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
     gates.check(summary.metrics)
     if summary.failed:
-        raise typer.Exit(3 if summary.done + summary.current else 1)
+        raise typer.Exit(3 if summary.done + summary.current or dry else 1)
 
 
 @contextmanager
@@ -239,8 +242,13 @@ def _from_stdin() -> bytes:
 
 
 def _to_stdout(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def _path(text: str | None) -> Path | None:

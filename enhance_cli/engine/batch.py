@@ -1,7 +1,7 @@
 """The pipeline of a batch: reader threads | the network on the calling thread | writer threads.
 
-At most `AHEAD` pictures are read before their turn and `BEHIND` wait to be written, so that memory does
-not grow with the batch.  A picture that fails is an event like any other.
+Few pictures are read before their turn and few wait to be written, so that memory does not grow with the
+batch.  A picture that fails is an event like any other.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Generic, Protocol, TypeVar
 from enhance_cli.engine.progress import Event, FileDone, Seconds, Summary, TileDone, mean
 from enhance_cli.errors import EnhanceError, ImageError
 
-AHEAD = 2
-BEHIND = 2
+DEPTH = 2
+"""Pictures read ahead, and as many waiting to be written; more only where more threads are asked for."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def run(
     tally = _Tally(on_event)
     interrupted = False
     with _pool(threads) as readers, _pool(threads) as writers:
-        pipeline = _Pipeline(work, readers, writers, tally)
+        pipeline = _Pipeline(work, readers, writers, max(DEPTH, threads), tally)
         try:
             pipeline.run(jobs)
         except KeyboardInterrupt:
@@ -117,11 +117,13 @@ class _Pipeline(Generic[Read, Made]):
         work: BatchWork[Read, Made],
         readers: ThreadPoolExecutor,
         writers: ThreadPoolExecutor,
+        depth: int,
         tally: _Tally,
     ) -> None:
         self._work = work
         self._readers = readers
         self._writers = writers
+        self._depth = depth
         self._tally = tally
         self._ahead: deque[tuple[Job, Future[_Step[Read]]]] = deque()
         self._behind: deque[Future[FileDone]] = deque()
@@ -134,7 +136,7 @@ class _Pipeline(Generic[Read, Made]):
             read = reading.result()
             self._read_ahead(upcoming)
             made = self._restore(job, read)
-            self._wait_for(BEHIND - 1)
+            self._wait_for(self._depth - 1)
             self._behind.append(self._writers.submit(self._write, job, made))
         self.settle()
 
@@ -143,7 +145,7 @@ class _Pipeline(Generic[Read, Made]):
         self._wait_for(0)
 
     def _read_ahead(self, upcoming: Iterator[Job]) -> None:
-        while len(self._ahead) < AHEAD:
+        while len(self._ahead) < self._depth:
             job = next(upcoming, None)
             if job is None:
                 return
@@ -167,7 +169,7 @@ class _Pipeline(Generic[Read, Made]):
 
         def on_tile(done: int, total: int) -> None:
             self._tally.on_event(TileDone(job.input_name, done, total))
-            self._wait_for(BEHIND)
+            self._wait_for(self._depth)
 
         start = time.perf_counter()
         result = _guarded(job, lambda: self._work.restore(job, given, on_tile))

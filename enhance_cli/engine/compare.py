@@ -26,7 +26,7 @@ def figures(task: str, result: Pixels, reference: Pixels, *, border: int = 0) ->
     On Y for sr (`border` pixels shaved) and dejpeg, on RGB for the rest; on the picture itself where it
     is gray.  Both (H, W, C) of one size.  ImageError if too little is left to measure.
     """
-    a, b = _alike(_eight_bit(result), _eight_bit(reference))
+    a, b = _alike(eight_bit(result), eight_bit(reference))
     if task in ("sr", "dejpeg"):
         a, b = _luma(a), _luma(b)
     if border:
@@ -46,8 +46,11 @@ def untreated(picture: Picture, width: int, height: int) -> Pixels:
     return imresize(picture.pixels, (height, width))
 
 
-def _eight_bit(pixels: Pixels) -> Pixels:
-    return pixels if pixels.dtype == np.uint8 else from_float(to_float(pixels), np.dtype(np.uint8))
+def eight_bit(pixels: Pixels) -> NDArray[np.uint8]:
+    """The pixels on the 0..255 scale, rounded if they are deeper."""
+    if pixels.dtype != np.uint8:
+        pixels = from_float(to_float(pixels), np.dtype(np.uint8))
+    return pixels  # type: ignore[return-value]
 
 
 def _alike(a: Pixels, b: Pixels) -> tuple[Pixels, Pixels]:

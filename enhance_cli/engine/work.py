@@ -14,7 +14,7 @@ from typing import Any
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.engine.batch import Job
-from enhance_cli.engine.compare import figures, untreated
+from enhance_cli.engine.compare import eight_bit, figures, untreated
 from enhance_cli.engine.models import Model, Models
 from enhance_cli.engine.progress import ConditionFrom, FileDone, Metrics, Start
 from enhance_cli.engine.records import Record, Records, Settings
@@ -323,7 +323,7 @@ def _look(task: Task, picture: Picture) -> Condition:
         return Condition(noise.estimate_sigma(to_float(picture.pixels)), "estimate")
     if picture.jpeg_quality is not None:
         return Condition(float(picture.jpeg_quality), "tables")
-    traced = jpeg.estimate_quality(picture.pixels) if picture.full_scale == 255 else None
+    traced = jpeg.estimate_quality(eight_bit(picture.pixels))
     if traced is not None:
         return Condition(float(traced), "estimate")
     warning = f"no trace of JPEG found, quality {UNTRACED_QUALITY:g} assumed; --quality says better"

@@ -298,6 +298,14 @@ def test_a_dry_run_writes_nothing(enhance, picture, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_without_pictures_is_nothing_to_do(enhance, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.txt").touch()
+    outcome = enhance("sr", "in", "out")
+    assert outcome.code == 1
+    assert outcome.err == "enhance: error: no pictures found in in\n"
+
+
 def test_strength_is_read_from_the_jpeg_clipped_and_told(enhance, picture):
     picture("q30.jpg", quality=30)
     picture("q90.jpg", quality=90)
