@@ -10,19 +10,26 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from enhance_cli.errors import EnhanceError
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from enhance_cli.engine.progress import Event, FileDone, Metrics, Start, Summary, TileDone
 
 MOST_NAMED = 20
-"""Failures repeated at the end; all were shown when they happened."""
+"""Failures repeated at the end of a batch that is longer than this; all were shown when they happened."""
 
 
 def data(line: str) -> None:
-    """One line of data on stdout, at once."""
-    typer.echo(line)
-    sys.stdout.flush()
+    """One line of data on stdout, at once; EnhanceError if it cannot be written."""
+    try:
+        typer.echo(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise EnhanceError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def say(line: str) -> None:
@@ -45,6 +52,7 @@ class BatchConsole:
         self._bar: _Bar | None = None
         self._failed: list[str] = []
         self._n_failed = 0
+        self._n_files = 0
 
     @contextmanager
     def progress(self, total: int) -> Iterator[None]:
@@ -82,6 +90,7 @@ class BatchConsole:
             self._talk(f"note: {note}")
 
     def _file(self, event: FileDone) -> None:
+        self._n_files += 1
         if self._bar:
             self._bar.file()
         if event.status == "failed":
@@ -103,7 +112,7 @@ class BatchConsole:
         counts = f"{event.done} done, {event.current} current, {event.skipped} skipped, {event.failed} failed"
         stopped = "interrupted: " if event.interrupted else ""
         self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
-        if self._n_failed > 1:
+        if self._n_files > MOST_NAMED:
             for line in self._failed:
                 self._talk(f"  failed {line}")
             if self._n_failed > MOST_NAMED:

@@ -48,7 +48,8 @@ Output = Annotated[
 Name = Annotated[
     str | None,
     typer.Option(
-        metavar="TEMPLATE", help='Names outputs, such as "{stem}_{task}.{ext}"; fields: see the README.'
+        metavar="TEMPLATE",
+        help="File names of outputs, by {stem} {ext} {task} {scale} {model} {quality} {sigma}.",
     ),
 ]
 OutputFormat = Annotated[
