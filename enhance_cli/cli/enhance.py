@@ -20,8 +20,9 @@ import typer
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.cli.console import BatchConsole
+from enhance_cli.cli.inputs import find_inputs, split_output
 from enhance_cli.cli.options import Common
-from enhance_cli.cli.paths import Naming, find_inputs, format_named, plan_jobs, split_output
+from enhance_cli.cli.paths import Naming, format_named, plan_jobs
 from enhance_cli.engine import batch
 from enhance_cli.engine.batch import Job
 from enhance_cli.engine.models import Models

@@ -8,27 +8,25 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.engine.batch import Job
-from enhance_cli.engine.compare import eight_bit, figures, untreated
+from enhance_cli.engine.compare import figures, untreated
 from enhance_cli.engine.models import Model, Models
-from enhance_cli.engine.progress import ConditionFrom, FileDone, Metrics, Start
+from enhance_cli.engine.progress import FileDone, Metrics, Start
 from enhance_cli.engine.records import Record, Records, Settings
 from enhance_cli.engine.restorer import Restored
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.strength import Condition, strength
 from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError, WriteError
-from enhance_cli.imaging import files, jpeg, noise
-from enhance_cli.imaging.colour import to_float
+from enhance_cli.imaging import files
 from enhance_cli.imaging.files import EncodeOptions
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.picture import Picture
 
-UNTRACED_QUALITY = 75.0
-"""What dejpeg assumes of a picture without a trace of JPEG: libjpeg's own default, a gentle treatment."""
 FALLBACK_FORMAT = "PNG"
 """On standard output, and for inputs whose format cannot be written."""
 PART_CHARACTERS = 48
@@ -75,15 +73,6 @@ class Source:
     target: tuple[int, int]
     """(width, height) of the result."""
     reference: Picture | None
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What the network is told about the damage."""
-
-    value: float | None = None
-    source: ConditionFrom | None = None
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,7 +138,7 @@ class Enhancement:
         picture, plan = read.picture, self._plan
         factor = max(read.target[0] / picture.width, read.target[1] / picture.height)
         model = self._models.model(gray=picture.gray, factor=factor if plan.size else plan.factor)
-        condition = self._condition(picture, model)
+        condition = strength(picture, model, plan.task, plan.condition)
         size = read.target if plan.task == "sr" else None
         restored = model.restorer.restore(picture, size=size, condition=condition.value, on_tile=on_tile)
         return Made(read, restored, model, condition)
@@ -252,13 +241,6 @@ class Enhancement:
     def _factor(self, source: Source) -> float:
         return self._plan.factor if self._plan.size is None else source.target[0] / source.picture.width
 
-    def _condition(self, picture: Picture, model: Model) -> Condition:
-        if model.restorer.net.spec.condition is None:
-            return Condition()
-        asked = self._plan.condition
-        found = Condition(asked, "asked") if asked is not None else _look(self._plan.task, picture)
-        return _clipped(found, model)
-
     def _format(self, job: Job, picture: Picture) -> str:
         if job.output is not None:
             return files.format_of(job.output)
@@ -315,32 +297,3 @@ def _check_reference(source: Source, job: Job) -> None:
             f"reference {job.reference} is {found[0]}x{found[1]}, the result would be "
             f"{source.target[0]}x{source.target[1]}; give one of that size"
         )
-
-
-def _look(task: Task, picture: Picture) -> Condition:
-    """Find the strength in the picture itself."""
-    if task == "denoise":
-        return Condition(noise.estimate_sigma(to_float(picture.pixels)), "estimate")
-    if picture.jpeg_quality is not None:
-        return Condition(float(picture.jpeg_quality), "tables")
-    traced = jpeg.estimate_quality(eight_bit(picture.pixels))
-    if traced is not None:
-        return Condition(float(traced), "estimate")
-    warning = f"no trace of JPEG found, quality {UNTRACED_QUALITY:g} assumed; --quality says better"
-    return Condition(UNTRACED_QUALITY, "assumed", (warning,))
-
-
-def _clipped(found: Condition, model: Model) -> Condition:
-    """Bring the strength into the range that the weights were trained for."""
-    if found.value is None or model.condition_range is None:
-        return found
-    low, high = model.condition_range
-    value = min(max(found.value, low), high)
-    if value == found.value:
-        return found
-    kind = model.restorer.net.spec.condition
-    warning = (
-        f"{kind} {found.value:.3g} lies outside {low:g}..{high:g}, for which {model.used.name} was trained; "
-        f"{value:g} taken"
-    )
-    return replace(found, value=value, warnings=(*found.warnings, warning))
