@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -67,11 +68,10 @@ def _decoded(data: bytes, max_pixels: int) -> Picture:
     if image.format == "PNG":
         # EXIF and XMP may follow the pixels in a PNG; elsewhere they are known now.
         image.load()
-    orientation = carried.orientation_of(image)
+    # Both decoders of TIFF turn the pixels themselves.
+    orientation = 1 if image.format == "TIFF" else carried.orientation_of(image)
     metadata, lost = carried.collect(image)
-    samples = samples_of(image, data)
-    if not samples.upright:
-        samples = _turned(samples, orientation)
+    samples = _turned(samples_of(image, data), orientation)
     height, width, channels = samples.colour.shape
     metadata = carried.for_size(metadata, width, height)
     if metadata.icc is not None and not samples.managed and not carried.profile_fits(metadata.icc, channels):
@@ -138,7 +138,7 @@ def _turned(samples: Samples, orientation: int) -> Samples:
     }
     turn = turns[orientation]
     alpha = None if samples.alpha is None else np.ascontiguousarray(turn(samples.alpha))
-    return Samples(np.ascontiguousarray(turn(samples.colour)), alpha, samples.warnings)
+    return replace(samples, colour=np.ascontiguousarray(turn(samples.colour)), alpha=alpha)
 
 
 def _quality(image: Image.Image) -> int | None:

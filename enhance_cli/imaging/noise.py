@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,7 +43,7 @@ def estimate_sigma(pixels: NDArray[np.floating]) -> float:
 def _sampled(pixels: NDArray[np.floating], side: int) -> NDArray[np.float64]:
     """Up to about `_PATCHES` overlapping patches, evenly spread: (N, C, side, side)."""
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (side, side), axis=(0, 1))
-    every = max(1, int(np.sqrt(windows.shape[0] * windows.shape[1] / _PATCHES)))
+    every = math.ceil(np.sqrt(windows.shape[0] * windows.shape[1] / _PATCHES))
     chosen = windows[::every, ::every]
     patches = chosen.reshape(-1, *chosen.shape[2:]).astype(np.float64)
     # At black and white the noise has been cut off, so that such patches would make it look weaker.

@@ -17,7 +17,7 @@ from enhance_cli.imaging.picture import Pixels
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _MODES = {"1": "L", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "PA": "RGBA", "YCbCr": "RGB", "HSV": "RGB"}
-_BITS, _PHOTOMETRIC, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 338, 339
+_BITS, _PHOTOMETRIC, _PLANAR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 284, 338, 339
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,12 @@ class Samples:
     alpha: Pixels | None = None
     """(H, W), straight."""
     warnings: tuple[str, ...] = ()
-    upright: bool = False
-    """Whether the orientation has been applied already."""
     managed: bool = False
     """Whether the file's ICC profile has been used up: the colours are sRGB."""
 
 
 def samples_of(image: ImageFile.ImageFile, data: bytes) -> Samples:
-    """Decode all samples of an opened file whose bytes are `data`.
+    """Decode all samples of an opened file whose bytes are `data`, as stored, but TIFFs upright.
 
     Raises ReadError for floats and 32 bits, and whatever Pillow raises for broken files.
     """
@@ -44,8 +42,8 @@ def samples_of(image: ImageFile.ImageFile, data: bytes) -> Samples:
         return _tiff(image, data)
     if image.format == "PPM":
         return _pnm(image, data)
-    if image.format == "PNG" and data[24] == 16:
-        return _deep_png(image, data)
+    if image.format == "PNG":
+        return _png(image, data)
     return _shallow(image)
 
 
@@ -77,7 +75,7 @@ def _cmyk(image: Image.Image) -> Samples:
             converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
             note = "CMYK was converted to sRGB through its ICC profile"
             return Samples(np.array(converted), warnings=(note,), managed=True)
-        except ImageCms.PyCMSError:
+        except (OSError, ImageCms.PyCMSError):
             pass
     note = "CMYK without a usable ICC profile was converted to RGB: colours may be off"
     return Samples(np.array(image.convert("RGB")), warnings=(note,), managed=True)
@@ -94,11 +92,13 @@ def _tiff(image: Image.Image, data: bytes) -> Samples:
     image.load()
     if image.mode.startswith("I;16"):
         gray = _stretched(np.asarray(image).astype(np.uint16), 2**bits - 1)
-        return Samples((65_535 - gray if tags.get(_PHOTOMETRIC) == 0 else gray)[..., None], upright=True)
+        return Samples((65_535 - gray if tags.get(_PHOTOMETRIC) == 0 else gray)[..., None])
     if bits <= 8 or image.mode == "CMYK":
         samples = _shallow(image)
         notes = ("16-bit CMYK was read with 8 bits",) if bits > 8 else ()
-        return Samples(samples.colour, samples.alpha, samples.warnings + notes, True, samples.managed)
+        return Samples(samples.colour, samples.alpha, samples.warnings + notes, samples.managed)
+    if tags.get(_PLANAR) == 2:
+        raise ReadError("16-bit TIFF with one plane per channel; convert it to interleaved channels")
     return _deep_tiff(data, tags.get(_EXTRA_SAMPLES, (0,))[0])
 
 
@@ -112,6 +112,13 @@ def _deep_tiff(data: bytes, extra: int) -> Samples:
         straight = colour.astype(np.float32) * 65_535 / np.maximum(alpha, 1)[..., None] + 0.5
         colour = np.minimum(straight, 65_535).astype(np.uint16)
     return Samples(colour.copy(), alpha.copy())
+
+
+def _png(image: Image.Image, data: bytes) -> Samples:
+    # Pillow takes a file that ends between two chunks for a whole one.
+    if b"IEND" not in data:
+        raise ReadError("the PNG is cut off; get a complete copy")
+    return _deep_png(image, data) if data[24] == 16 else _shallow(image)
 
 
 def _deep_png(image: Image.Image, data: bytes) -> Samples:
@@ -132,7 +139,7 @@ def _opencv(data: bytes) -> NDArray[np.uint16]:
     """(H, W, 1, 3 or 4) 16-bit samples in the order R, G, B, A, as stored."""
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
-        raise ReadError("the 16-bit samples cannot be decoded; convert it to a plain 16-bit PNG")
+        raise ReadError("the 16-bit samples are broken or of a rare kind; convert it to a plain 16-bit PNG")
     pixels = np.atleast_3d(decoded).astype(np.uint16, copy=False)
     return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] > 1 else pixels
 

@@ -1,0 +1,64 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from enhance_cli.imaging.jpeg import estimate_quality, quality_from_tables
+
+
+def coded(pixels, quality):
+    """The file that libjpeg makes of (H, W) or (H, W, 3)."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def decoded(file):
+    pixels = np.asarray(Image.open(io.BytesIO(file)))
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+PICTURES = {
+    "colour": data.astronaut()[:256, 100:356],
+    "gray": data.camera()[100:356, 100:356],
+    "odd": data.coffee()[:201, :303],
+}
+
+
+@pytest.mark.parametrize("quality", range(1, 101))
+def test_tables_of_libjpeg_give_the_exact_quality(quality):
+    image = Image.open(io.BytesIO(coded(np.zeros((8, 8, 3), np.uint8), quality)))
+    assert quality_from_tables(image.quantization) == quality
+
+
+def test_tables_of_others_give_the_nearest_quality():
+    table = Image.open(io.BytesIO(coded(np.zeros((8, 8), np.uint8), 40))).quantization[0]
+    wobbled = [step + (1 if index % 2 else -1) for index, step in enumerate(table)]
+    assert quality_from_tables({0: wobbled}) == pytest.approx(40, abs=1)
+
+
+@pytest.mark.parametrize("quality", [10, 20, 30, 50, 70, 80, 90])
+@pytest.mark.parametrize("name", PICTURES)
+def test_quality_is_seen_in_the_pixels(name, quality):
+    found = estimate_quality(decoded(coded(PICTURES[name], quality)))
+    assert found == pytest.approx(quality, abs=2)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_pictures_never_coded_show_no_trace(name):
+    pixels = PICTURES[name]
+    assert estimate_quality(pixels if pixels.ndim == 3 else pixels[..., None]) is None
+
+
+def test_other_kinds_of_pictures_show_no_trace():
+    rng = np.random.default_rng(10)
+    assert estimate_quality(np.full((64, 64, 3), 128, np.uint8)) is None
+    assert estimate_quality(rng.integers(0, 256, (64, 64, 1), dtype=np.uint8)) is None
+    assert estimate_quality(np.tile(np.arange(64, dtype=np.uint8), (64, 1))[..., None]) is None
+    assert estimate_quality(np.zeros((5, 200, 3), np.uint8)) is None
+
+
+def test_a_trace_off_the_grid_does_not_count():
+    assert estimate_quality(decoded(coded(PICTURES["gray"], 30))[4:, 4:]) is None
