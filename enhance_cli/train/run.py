@@ -132,8 +132,11 @@ def _save(
         "torch": torch.__version__,
         "enhance": __version__,
     }
+    ranges = {"sigma": recipe.sigma, "quality": recipe.quality}
+    condition = trainer.spec.condition
     metadata = {
         **origin,
+        **({"condition_range": json.dumps(ranges[condition])} if condition else {}),
         "recipe": json.dumps(asdict(recipe)),
         "training": json.dumps(how),
         "metrics": json.dumps({"validation_psnr": round(report.psnr, 3), "loss": report.loss}),
