@@ -1,0 +1,107 @@
+import io
+
+import numpy as np
+import pytest
+import tifffile
+
+from enhance_cli.errors import WriteError
+from enhance_cli.imaging.files import (
+    EncodeOptions,
+    encode,
+    holds_16_bit,
+    holds_alpha,
+    losses,
+    read,
+)
+from enhance_cli.imaging.picture import Picture
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
+
+
+def noise(shape, dtype=np.uint8, seed=0):
+    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
+
+
+def smooth(height=48, width=64, channels=3, dtype=np.uint8):
+    """A picture that lossy formats keep almost as it is."""
+    y, x = np.mgrid[:height, :width]
+    planes = [x / width, y / height, (x + y) / (width + height)][:channels]
+    return (np.stack(planes, axis=2) * np.iinfo(dtype).max).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("size", [(37, 23), (1, 1), (1, 300), (300, 1)])
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "WEBP", "BMP", "PPM"])
+def test_lossless_formats_give_back_what_they_hold(format, size, alpha, channels, dtype):
+    mask = noise(size, dtype, 1)
+    mask[0, 0] = 0
+    picture = Picture(noise((*size, channels), dtype), mask if alpha else None)
+    if alpha and not holds_alpha(format):
+        with pytest.raises(WriteError, match="write PNG, WebP or TIFF"):
+            encode(picture, format)
+        return
+    back = read(encode(picture, format))
+    pixels, mask = picture.pixels, picture.alpha
+    if dtype == np.uint16 and not holds_16_bit(format):
+        pixels, mask = (
+            None if x is None else np.floor(x / 257 + 0.5).astype(np.uint8) for x in (pixels, mask)
+        )
+    if any("gray becomes RGB" in line for line in losses(picture, format)):
+        pixels = np.repeat(pixels, 3, axis=2)
+    assert back.pixels.dtype == pixels.dtype
+    assert np.array_equal(back.pixels, pixels)
+    assert (back.alpha is None) == (mask is None)
+    assert mask is None or np.array_equal(back.alpha, mask)
+    assert back.format == format
+    assert back.warnings == ()
+
+
+def test_gray_stays_gray_wherever_the_format_has_gray():
+    picture = Picture(noise((9, 9, 1)))
+    assert [read(encode(picture, format)).gray for format in FORMATS] == [True, True, False, True, True, True]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_is_written_with_quality_95_and_full_chroma(channels):
+    picture = Picture(smooth(channels=channels))
+    back = read(encode(picture, "JPEG"))
+    assert (back.jpeg_quality, back.jpeg_subsampling) == (95, "4:4:4" if channels == 3 else "gray")
+    assert np.abs(back.pixels.astype(int) - picture.pixels).max() <= 4
+
+
+def test_options_reach_the_encoders():
+    picture = Picture(smooth())
+    assert read(encode(picture, "JPEG", options=EncodeOptions(jpeg_quality=40))).jpeg_quality == 40
+    assert len(encode(picture, "PNG", options=EncodeOptions(png_level=9))) < len(
+        encode(picture, "PNG", options=EncodeOptions(png_level=0))
+    )
+    lossy = read(encode(picture, "WEBP", options=EncodeOptions(webp_quality=50)))
+    assert not np.array_equal(lossy.pixels, picture.pixels)
+
+
+def test_large_pngs_of_several_blocks_are_sound():
+    pixels = noise((1200, 1300, 3), np.uint16)
+    data = encode(Picture(pixels), "PNG", options=EncodeOptions(png_level=1))
+    assert data.count(b"IDAT") > 1
+    assert np.array_equal(read(data).pixels, pixels)
+
+
+def test_other_programs_agree_on_our_16_bit_files():
+    pixels, alpha = noise((50, 40, 3), np.uint16), noise((50, 40), np.uint16, 1)
+    assert np.array_equal(tifffile.imread(io.BytesIO(encode(Picture(pixels), "TIFF"))), pixels)
+    both = tifffile.imread(io.BytesIO(encode(Picture(pixels, alpha), "TIFF")))
+    assert np.array_equal(both, np.dstack([pixels, alpha]))
+
+
+def test_transparent_pixels_keep_their_colour():
+    picture = Picture(noise((20, 20, 3)), np.zeros((20, 20), np.uint8))
+    for format in ("PNG", "TIFF", "WEBP"):
+        assert np.array_equal(read(encode(picture, format)).pixels, picture.pixels), format
+
+
+@pytest.mark.parametrize(("format", "side"), [("JPEG", 65_501), ("WEBP", 16_384)])
+def test_a_side_too_long_for_the_format_is_an_error(format, side):
+    with pytest.raises(WriteError, match=f"not {side}x1"):
+        encode(Picture(np.zeros((1, side, 1), np.uint8)), format)
