@@ -18,6 +18,7 @@ from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import Box
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import from_float
+from enhance_cli.imaging.metadata import for_size
 from enhance_cli.imaging.picture import Picture, Plane
 from enhance_cli.imaging.resize import imresize
 
@@ -80,7 +81,9 @@ class Restorer:
             alpha = imresize(alpha, (height, width))
         pixels = from_float(canvas, picture.pixels.dtype) if keep_plane else canvas
         return Restored(
-            picture=replace(picture, pixels=pixels, alpha=alpha),
+            picture=replace(
+                picture, pixels=pixels, alpha=alpha, metadata=for_size(picture.metadata, width, height)
+            ),
             plane=canvas if keep_plane else None,
             tiles=n_tiles,
             device=str(self.runtime.device),

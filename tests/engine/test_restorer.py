@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
@@ -242,3 +243,13 @@ def test_the_loaded_network_is_left_as_it_was(load):
     Restorer(net, CPU).restore(picture())
     assert conv.weight.is_contiguous()
     assert conv.weight.dtype == torch.float32
+
+
+def test_sizes_in_the_metadata_follow_the_picture(load):
+    exif = Image.Exif()
+    exif[0x0100], exif[0x0101] = 30, 40
+    net = load(enlarge(2), scale=2)
+    shown = picture(metadata=Metadata(exif=exif.tobytes()))
+    told = Image.Exif()
+    told.load(Restorer(net, CPU).restore(shown).picture.metadata.exif)
+    assert (told[0x0100], told[0x0101]) == (60, 80)
