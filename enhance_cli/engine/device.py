@@ -49,7 +49,7 @@ def resolve(settings: EngineSettings, spec: ArchSpec) -> Runtime:
     """
     if settings.backend == "ncnn":
         raise DeviceError("backend ncnn is not built in yet; use --backend torch")
-    device = _device(settings.device)
+    device = choose_device(settings.device)
     fell_back = settings.device == "auto" and device.type == "cpu"
     return Runtime(
         device=device,
@@ -77,7 +77,8 @@ def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device) -> int:
     return min(most, int(memory / (4 * LIVE_MAPS * _largest_map(module, spec))))
 
 
-def _device(asked: str) -> torch.device:
+def choose_device(asked: str) -> torch.device:
+    """The device of that name; "auto" is CUDA, else MPS, else the CPU.  DeviceError if it is not there."""
     if asked == "auto":
         best = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
         return torch.device(best)

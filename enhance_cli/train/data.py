@@ -65,7 +65,8 @@ def _fingerprint(files: Sequence[Path], folder: Path) -> str:
 def _detail(picture: NDArray[np.uint8]) -> float:
     """Mean absolute difference between neighbouring pixels."""
     plane = picture[..., picture.shape[2] // 2].astype(np.int16)
-    return float(np.abs(np.diff(plane, axis=0)).mean() + np.abs(np.diff(plane, axis=1)).mean())
+    steps = np.abs(np.diff(plane, axis=0)).sum() + np.abs(np.diff(plane, axis=1)).sum()
+    return float(steps) / plane.size
 
 
 class Bank:
@@ -81,7 +82,9 @@ class Bank:
         areas = heights * widths
         self.heights, self.widths = heights, widths
         detail = torch.tensor([_detail(p) for p in pictures], device=device)
-        self.importance = areas * detail
+        # Flat pictures are rare rather than impossible: a pack may hold nothing else.
+        self.importance = areas * detail.clamp_min(1e-3)
+        self.largest_side = max(min(p.shape[:2]) for p in pictures)
         self.offsets = areas.cumsum(0) - areas
         self.generator = torch.Generator(device)
 
@@ -89,8 +92,13 @@ class Bank:
         """Draw n random crops, (n, C, side, side) float32 on whole levels 0..255.
 
         Pictures are drawn in proportion to area times mean gradient, since skies teach little; each
-        crop is flipped and turned at random.
+        crop is flipped and turned at random.  UsageError if no picture is that large.
         """
+        if side > self.largest_side:
+            raise UsageError(
+                f"no picture is as large as a crop of {side}x{side} (largest: {self.largest_side}); "
+                "lower patch in the recipe or add larger pictures"
+            )
         fits = torch.minimum(self.heights, self.widths) >= side
         chosen = torch.multinomial(fits * self.importance, n, replacement=True, generator=self.generator)
         top = self._uniform(n) * (self.heights[chosen] - side + 1)

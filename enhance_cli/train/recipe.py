@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from enhance_cli.arch.contract import Parameters, Task
 from enhance_cli.errors import UsageError
@@ -31,9 +33,9 @@ class Recipe:
     packs: tuple[str, ...]
     """Folders below the data folder whose pictures are used."""
     held_out: int = 8
-    """Pictures at the end of the sorted list that are only validated on."""
+    """How many pictures, spread over the sorted list, are only validated on."""
     patch: int
-    """Side of a training patch in pixels of the network's input (before a pre-enlargement)."""
+    """Side of a training patch in pixels of what the network is given (after a pre-enlargement)."""
     batch: int
     lr: float
     """Peak learning rate of Adam."""
@@ -58,7 +60,7 @@ class Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe file; UsageError names the key that is unknown or missing."""
+    """Read a recipe file; UsageError names the key that is unknown, missing or out of range."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -72,10 +74,54 @@ def read_recipe(path: Path) -> Recipe:
         raise UsageError(
             f"Recipe {path} has an unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}"
         )
+    for key, (fits, expected) in RULES.items():
+        if key in table and not fits(table[key]):
+            raise UsageError(f"Recipe {path}: {key} = {table[key]!r} is not {expected}")
     try:
         return Recipe(**{key: _frozen(value) for key, value in table.items()})
     except TypeError as error:
         raise UsageError(f"Recipe {path} is incomplete: {error}") from error
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _within(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: type(value) in (int, float) and low <= value <= high
+
+
+def _range_within(low: float, high: float) -> Callable[[Any], bool]:
+    inside = _within(low, high)
+    return lambda value: (
+        isinstance(value, list) and len(value) == 2 and all(map(inside, value)) and value[0] <= value[1]
+    )
+
+
+def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(fits, value))
+
+
+COUNT = (_is_count, "a positive whole number")
+POSITIVE = (_within(1e-12, math.inf), "a positive number")
+SHARE = (_within(0, 0.999999), "a number from 0 to below 1")
+RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "task": (lambda value: value in get_args(Task), f"one of {', '.join(get_args(Task))}"),
+    "loss": (lambda value: value in get_args(Loss), f"one of {', '.join(get_args(Loss))}"),
+    "parameters": (lambda value: isinstance(value, dict), "a table"),
+    "packs": (_list_of(lambda value: isinstance(value, str)), "a list of folder names"),
+    "held_out": COUNT,
+    "patch": COUNT,
+    "batch": COUNT,
+    "lr": POSITIVE,
+    "clip": POSITIVE,
+    "warmup": SHARE,
+    "ema": SHARE,
+    "scales": (_list_of(_is_count), "a list of positive whole numbers"),
+    "quality": (_range_within(1, 100), "two numbers from 1 to 100, the smaller first"),
+    "sigma": (_range_within(0, 255), "two numbers from 0 to 255, the smaller first"),
+}
+"""What the values of a recipe file must be, and how to say so."""
 
 
 def _frozen(value: Any) -> Any:
@@ -89,6 +135,6 @@ def parse_budget(text: str) -> float:
         seconds = float(text[:-1]) * units[text[-1]]
     except (ValueError, KeyError, IndexError) as error:
         raise UsageError(f"Budget {text!r} is no time: write 90s, 25m or 1.5h") from error
-    if seconds <= 0:
-        raise UsageError(f"Budget {text!r} must be longer than 0")
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"Budget {text!r} must be longer than 0 and must end; write 90s, 25m or 1.5h")
     return seconds

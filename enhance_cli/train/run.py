@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from enhance_cli import __version__
+from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.catalog import find
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights, save_file
-from enhance_cli.errors import DeviceError, UsageError
+from enhance_cli.engine.device import choose_device
+from enhance_cli.errors import UsageError
 from enhance_cli.train.data import Bank, load_pack
 from enhance_cli.train.loop import Compute, Report, Trainer
 from enhance_cli.train.recipe import Recipe
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,24 +51,23 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    architecture = ARCHITECTURES.get(recipe.arch)
-    if architecture is None:
-        raise UsageError(f"Recipe {recipe.name} names the unknown arch {recipe.arch!r}")
     compute = choose_compute(settings.device, settings.precision)
     torch.manual_seed(recipe.seed)
-    spec, module = architecture.spec(**recipe.parameters), architecture.build(**recipe.parameters)
+    spec, module = _network(recipe)
     start = _initial(settings.init or recipe.init)
     fresh = warm_start(module, start.module.state_dict()) if start else []
     pack = load_pack(settings.data, recipe.packs, spec.colour)
-    step = max(len(pack.pictures) // recipe.held_out, 1)
-    held_out = pack.pictures[step - 1 :: step]
-    kept = [p for i, p in enumerate(pack.pictures) if i % step != step - 1]
+    kept, held_out = split(pack.pictures, recipe.held_out)
     trainer = Trainer(
         module, spec, recipe, Bank(kept, compute.device), Bank(held_out, compute.device), compute
     )
+    data = {"packs": recipe.packs, "pictures": len(kept), "held_out": len(held_out), "sha256": pack.sha256}
+    init = {"name": start.name, "sha256": start.sha256, "fresh_tensors": fresh} if start else None
     origin = {
-        "data": json.dumps({"packs": recipe.packs, "pictures": len(kept), "sha256": pack.sha256}),
-        "init": json.dumps({"sha256": start.sha256, "fresh_tensors": fresh}) if start else "none",
+        "data": json.dumps(data),
+        "init": json.dumps(init) if init else "none",
+        # Asked now: the checkout may move on while this code runs.
+        "commit": _commit(),
     }
     last: list[Report] = []
 
@@ -76,17 +80,44 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
     return last[0]
 
 
+def split(pictures: Sequence[Item], n_held_out: int) -> tuple[list[Item], list[Item]]:
+    """Part the pictures to train on from every so many-th, n_held_out in all, to validate on.
+
+    UsageError if either part would be empty.
+    """
+    if not 0 < n_held_out < len(pictures):
+        raise UsageError(
+            f"held_out = {n_held_out} of {len(pictures)} pictures leaves none to train or to validate on; "
+            "change held_out in the recipe or add pictures"
+        )
+    step = len(pictures) // n_held_out
+    chosen = range(step - 1, step * n_held_out, step)
+    return [p for i, p in enumerate(pictures) if i not in chosen], [pictures[i] for i in chosen]
+
+
+def _network(recipe: Recipe) -> tuple[ArchSpec, nn.Module]:
+    architecture = ARCHITECTURES.get(recipe.arch)
+    if architecture is None:
+        known = ", ".join(ARCHITECTURES)
+        raise UsageError(f"Recipe {recipe.name} names the unknown arch {recipe.arch!r}; known: {known}")
+    try:
+        return architecture.spec(**recipe.parameters), architecture.build(**recipe.parameters)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"Recipe {recipe.name}: [parameters] {recipe.parameters} do not fit {recipe.arch}: {error}"
+        ) from error
+
+
 def choose_compute(device: str, precision: str) -> Compute:
     """The device and arithmetic of a run; DeviceError for one that is not there."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise DeviceError(f"Device {device!r} is not there; use --device cpu or auto")
+    where = choose_device(device)
     if precision not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"Precision {precision!r} is unknown; use auto, float32 or bfloat16")
-    on_gpu = device.startswith("cuda")
+    on_gpu = where.type == "cuda"
     mixed = precision == "bfloat16" or (precision == "auto" and (on_gpu or _cpu_has_bfloat16()))
-    return Compute(torch.device(device), torch.bfloat16 if mixed else None, compile=on_gpu)
+    return Compute(where, torch.bfloat16 if mixed else None, compile=on_gpu)
 
 
 def _cpu_has_bfloat16() -> bool:
@@ -140,7 +171,6 @@ def _save(
         "recipe": json.dumps(asdict(recipe)),
         "training": json.dumps(how),
         "metrics": json.dumps({"validation_psnr": round(report.psnr, 3), "loss": report.loss}),
-        "commit": _commit(),
         "licence": "MIT",
     }
     save_file(
@@ -160,11 +190,15 @@ def _device_name(device: torch.device) -> str:
 
 
 def _commit() -> str:
-    """The project's commit, with "+" if the tree has changes; "unknown" outside a checkout."""
+    """The project's commit, with "+" if the tree has changes; "unknown" outside its own checkout."""
+    root = Path(__file__).parents[2]
+    # An installed package may lie inside somebody else's repository.
+    if not (root / ".git").exists():
+        return "unknown"
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
-            cwd=Path(__file__).parent,
+            cwd=root,
             capture_output=True,
             text=True,
             check=True,

@@ -14,6 +14,7 @@ from enhance_cli.degrade.bicubic import enlarge_batch, shrink_batch
 from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
 from enhance_cli.degrade.jpeg import compress_batch
 from enhance_cli.degrade.noise import add_noise_batch
+from enhance_cli.engine.tiles import round_up
 from enhance_cli.train.data import Bank
 from enhance_cli.train.recipe import Recipe
 
@@ -78,7 +79,7 @@ class _Jpeg(_Task):
 
     def __call__(self, bank: Bank, n: int) -> Sample:
         side = self.recipe.patch
-        clean = bank.crops(n, side + 16)
+        clean = bank.crops(n, round_up(side, 16) + 16)
         low, high = self.recipe.quality
         quality = torch.randint(low, high + 1, (n,), generator=bank.generator, device=bank.device)
         degraded = compress_batch(clean, quality, subsample=bool(torch.rand(1) < 0.75))

@@ -50,6 +50,16 @@ def test_pictures_smaller_than_the_crop_are_left_out():
     assert (bank.crops(50, 20)[:, 2] == 2).all()
 
 
+def test_crops_larger_than_every_picture_are_a_usage_error():
+    with pytest.raises(UsageError, match=r"31x31 \(largest: 30\)"):
+        Bank([coordinates(10, 100, 1), coordinates(30, 30, 2)], CPU).crops(1, 31)
+
+
+def test_flat_and_thin_pictures_do_no_harm():
+    flat, thin = np.full((20, 20, 3), 7, np.uint8), coordinates(40, 1, 1)
+    assert (Bank([flat, thin], CPU).crops(2, 16) == 7).all()
+
+
 def test_same_seed_same_crops():
     bank = Bank([coordinates(40, 40, 0)], CPU)
     bank.generator.manual_seed(5)

@@ -1,4 +1,4 @@
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ from skimage import data
 from torch import nn
 
 from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.train import loop
 from enhance_cli.train.data import Bank
 from enhance_cli.train.loop import Compute, Report, Trainer, schedule
 from enhance_cli.train.recipe import Recipe
@@ -49,13 +50,16 @@ def test_schedule_rises_then_falls_to_nothing():
     assert all(b <= a for a, b in pairwise(shares[10:]))
 
 
-def test_run_ends_on_time_and_learns():
+def test_run_ends_on_time_and_learns(monkeypatch):
     made = trainer()
     reports: list[Report] = []
     before = made.validate()
-    made.run(1.5, reports.append)
-    assert 1.5 <= reports[-1].seconds < 4
-    assert reports[-1].iterations == made.iterations > 5
+    clock = count()
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    made.run(31, reports.append)
+    assert reports[-1].seconds == 32
+    assert reports[-1].iterations == made.iterations == 30
+    assert len(reports) == loop.N_REPORTS
     assert reports[-1].psnr > before + 3
 
 

@@ -36,6 +36,30 @@ def test_missing_key_is_named(tmp_path):
         read_recipe(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('task = "blur"', "task"),
+        ('loss = "huber"', "loss"),
+        ('packs = "pack_a"', "packs"),
+        ('patch = "48"', "patch"),
+        ("batch = 0", "batch"),
+        ("held_out = true", "held_out"),
+        ("lr = nan", "lr"),
+        ("ema = 1.0", "ema"),
+        ("scales = [2, 1.5]", "scales"),
+        ("quality = [60, 5]", "quality"),
+        ("sigma = 25", "sigma"),
+        ("parameters = 3", "parameters"),
+    ],
+)
+def test_value_out_of_range_is_named(tmp_path, line, key):
+    path = tmp_path / "r.toml"
+    path.write_text(line)
+    with pytest.raises(UsageError, match=f"{key} = .* is not"):
+        read_recipe(path)
+
+
 @pytest.mark.parametrize("text", ["name = ", "\x00"])
 def test_broken_file_is_a_usage_error(tmp_path, text):
     path = tmp_path / "r.toml"
@@ -53,7 +77,7 @@ def test_budget_units():
     assert [parse_budget(t) for t in ("90s", "25m", "1.5h")] == [90, 1500, 5400]
 
 
-@pytest.mark.parametrize("text", ["", "m", "25", "-3m", "0s", "3d"])
+@pytest.mark.parametrize("text", ["", "m", "25", "-3m", "0s", "3d", "nanm", "infh", "1e999s"])
 def test_budget_that_is_no_time(text):
     with pytest.raises(UsageError, match="Budget"):
         parse_budget(text)

@@ -6,8 +6,9 @@ from skimage import data, io
 
 from enhance_cli.checkpoints.reader import load_file
 from enhance_cli.errors import DeviceError, UsageError
+from enhance_cli.train import run
 from enhance_cli.train.recipe import Recipe
-from enhance_cli.train.run import RunSettings, choose_compute, train
+from enhance_cli.train.run import RunSettings, choose_compute, split, train
 
 RECIPE = Recipe(
     name="tiny",
@@ -37,7 +38,8 @@ def test_weights_file_tells_how_it_was_made(settings):
     assert net.arch == "compact" and net.task == "sr" and net.spec.scale == 2
     assert json.loads(net.metadata["recipe"])["patch"] == 16
     assert json.loads(net.metadata["training"])["iterations"] == report.iterations > 0
-    assert json.loads(net.metadata["data"])["pictures"] == 2
+    told = json.loads(net.metadata["data"])
+    assert (told["pictures"], told["held_out"]) == (2, 1)
     assert json.loads(net.metadata["metrics"])["validation_psnr"] == pytest.approx(report.psnr, abs=1e-3)
     assert net.metadata["init"] == "none"
 
@@ -60,11 +62,45 @@ def test_unknown_arch_is_a_usage_error(settings):
         train(Recipe(**{**RECIPE.__dict__, "arch": "nothing"}), settings, lambda report: None)
 
 
-def test_device_that_is_not_there():
-    if torch.cuda.is_available():
-        pytest.skip("this machine has CUDA")
-    with pytest.raises(DeviceError, match="cuda"):
-        choose_compute("cuda", "auto")
+def test_parameters_that_do_not_fit_are_a_usage_error(settings):
+    with pytest.raises(UsageError, match="n_layers"):
+        train(Recipe(**{**RECIPE.__dict__, "parameters": {"n_layers": 3}}), settings, lambda report: None)
+
+
+@pytest.mark.parametrize(
+    ("n_pictures", "n_held_out", "held_out"),
+    [(2, 1, [1]), (9, 8, list(range(8))), (23, 8, [1, 3, 5, 7, 9, 11, 13, 15]), (30, 3, [9, 19, 29])],
+)
+def test_held_out_pictures_are_spread_and_never_trained_on(n_pictures, n_held_out, held_out):
+    kept, chosen = split(range(n_pictures), n_held_out)
+    assert chosen == held_out
+    assert sorted(kept + chosen) == list(range(n_pictures))
+
+
+@pytest.mark.parametrize(("n_pictures", "n_held_out"), [(8, 8), (1, 8), (5, 0)])
+def test_too_few_pictures_to_hold_some_out(n_pictures, n_held_out):
+    with pytest.raises(UsageError, match="held_out"):
+        split(range(n_pictures), n_held_out)
+
+
+def test_the_commit_is_the_one_that_the_run_began_with(settings, monkeypatch):
+    commits = iter(["first", "second", "third"])
+    monkeypatch.setattr(run, "_commit", lambda: next(commits))
+    train(RECIPE, settings, lambda report: None)
+    assert load_file(settings.out).metadata["commit"] == "first"
+
+
+def test_no_commit_of_a_repository_around_the_installed_package(tmp_path, monkeypatch):
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setattr(run, "__file__", str(tmp_path / "site-packages/enhance_cli/train/run.py"))
+    monkeypatch.setattr(run.subprocess, "run", lambda *a, **k: pytest.fail("git was asked"))
+    assert run._commit() == "unknown"
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu"])
+def test_device_that_is_not_there(device):
+    with pytest.raises(DeviceError, match=device):
+        choose_compute(device, "auto")
 
 
 def test_precision_that_does_not_exist():

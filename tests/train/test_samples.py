@@ -56,6 +56,11 @@ def test_jpeg_quality_is_per_sample_and_told(bank):
     assert np.corrcoef(error, sample.condition.flatten().log())[0, 1] < -0.3
 
 
+def test_jpeg_patches_may_have_any_side(bank):
+    sample = sampler(replace(RECIPE, task="dejpeg", patch=41), SPEC)(bank, 2)
+    assert sample.degraded.shape == sample.clean.shape == (2, 3, 41, 41)
+
+
 def test_noise_matches_what_is_told(bank):
     sample = sampler(replace(RECIPE, task="denoise", sigma=(5.0, 50.0)), SPEC)(bank, 8)
     measured = (sample.degraded - sample.clean).std((1, 2, 3)) / 255
