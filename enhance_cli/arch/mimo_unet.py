@@ -8,6 +8,8 @@ left out.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -54,9 +56,8 @@ class MIMOUNet(nn.Module):
         level3 = self.Encoder[2](self.FAM1(self.feat_extract[2](level2), self.SCM1(quarter)))
 
         # Asymmetric feature fusion, section 3.3
-        level3_at2 = _double(level3)
-        fused1 = self.AFFs[0](level1, _double(level2), _double(level3_at2))
-        fused2 = self.AFFs[1](_half(level1), level2, level3_at2)
+        fused1 = self.AFFs[0](level1, level2, level3)
+        fused2 = self.AFFs[1](_half(level1), level2, level3)
 
         # Multi-output single decoder, section 3.2
         z = self.Decoder[0](level3)
@@ -147,23 +148,29 @@ class FAM(nn.Module):
 
 
 class AFF(nn.Module):
-    """Asymmetric feature fusion: all three encoder levels, brought to one size, joined."""
+    """Asymmetric feature fusion: all three encoder levels, brought to the first's size, joined.
+
+    A 1x1 convolution of pictures side by side is the sum of one for each, and may as well come before a
+    nearest-neighbour enlargement: so the wide maps are never held at full size, where they took most of
+    the network's memory.
+    """
 
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.conv = nn.Sequential(Conv(n_in, n_out, 1), Conv(n_out, n_out, 3, relu=False))
 
-    def forward(self, level1: Tensor, level2: Tensor, level3: Tensor) -> Tensor:
-        """(N, C, H, W) each, C adding up to n_in -> (N, n_out, H, W)."""
-        return self.conv(torch.cat([level1, level2, level3], 1))
+    def forward(self, *levels: Tensor) -> Tensor:
+        """(N, C, H / 2^k, W / 2^k) each, C adding up to n_in, the first (N, C, H, W) -> (N, n_out, H, W)."""
+        join = cast(nn.Conv2d, self.conv.get_submodule("0.main.0"))
+        weights = join.weight.split([level.shape[1] for level in levels], 1)
+        joined = F.conv2d(levels[0], weights[0], join.bias)
+        for level, weight in zip(levels[1:], weights[1:], strict=True):
+            joined = joined + F.interpolate(F.conv2d(level, weight), size=joined.shape[2:], mode="nearest")
+        return self.conv[1](F.relu(joined))
 
 
 def _half(x: Tensor) -> Tensor:
     return x[:, :, ::2, ::2]
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 def spec(*, n_res: int = 8, n_feats: int = 32) -> ArchSpec:

@@ -124,7 +124,7 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def _largest_map(module: nn.Module, spec: ArchSpec) -> float:
-    """Floats per input pixel of the largest map that any layer puts out, found without computing it."""
+    """Floats per input pixel of the largest map that goes in or out of any layer, without computing it."""
     side = round_up(max(PROBE, spec.minimum), spec.multiple)
     largest = 3 * spec.scale**2 * side**2
     state = {
@@ -134,10 +134,9 @@ def _largest_map(module: nn.Module, spec: ArchSpec) -> float:
     x = torch.empty((1, 3 if spec.colour == "rgb" else 1, side, side), device="meta")
     inputs = (x, torch.empty((1, 1, 1, 1), device="meta")) if spec.condition else (x,)
 
-    def measure(layer: nn.Module, given: object, out: object) -> None:
+    def measure(layer: nn.Module, given: tuple[object, ...], out: object) -> None:
         nonlocal largest
-        if isinstance(out, Tensor):
-            largest = max(largest, out.numel())
+        largest = max([largest, *(x.numel() for x in (*given, out) if isinstance(x, Tensor))])
 
     hooks = [layer.register_forward_hook(measure) for layer in module.modules()]
     try:

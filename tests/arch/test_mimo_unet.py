@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from enhance_cli.arch.mimo_unet import MIMOUNet, spec
+from enhance_cli.arch.mimo_unet import AFF, MIMOUNet, spec
 
 
 @torch.no_grad()
@@ -49,6 +49,16 @@ def test_every_level_reaches_the_result():
         weight.add_(0.5)
         assert not torch.equal(net(x)[2], before)
         weight.copy_(kept)
+
+
+@torch.no_grad()
+def test_fusing_before_enlarging_is_fusing_the_enlarged_levels():
+    levels = [torch.rand(2, n, 12 // k, 8 // k) for n, k in ((4, 1), (8, 2), (16, 4))]
+    enlarged = [
+        x.repeat_interleave(k, 2).repeat_interleave(k, 3) for x, k in zip(levels, (1, 2, 4), strict=True)
+    ]
+    fuse = AFF(28, 4)
+    torch.testing.assert_close(fuse(*levels), fuse.conv(torch.cat(enlarged, 1)))
 
 
 def test_spec_names_the_full_size_output_and_the_size_rule():

@@ -90,6 +90,18 @@ def test_wider_feature_maps_make_smaller_tiles():
     assert wide == pytest.approx(2 * wider, abs=1)
 
 
+def test_maps_that_only_go_into_a_layer_count_too():
+    class Joins(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.join = nn.Conv2d(512, 1, 1)
+
+        def forward(self, x):
+            return self.join(torch.cat([x] * 512, 1))
+
+    assert tile_pixels(Joins(), SPEC, CPU) == (1 << 30) // (4 * 3 * 512)
+
+
 def test_maps_are_measured_without_running_or_changing_the_network():
     module = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(2, 2000, 1))
     before = module[0].weight.clone()
