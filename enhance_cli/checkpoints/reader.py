@@ -101,7 +101,7 @@ def _load(path: Path, *, name: str, sha256: str) -> LoadedNet:
     architecture = _architecture(path, arch)
     try:
         module, spec = architecture.build(**parameters), architecture.spec(**parameters)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: parameters {parameters} do not fit network {arch!r}: {error}") from error
     _fill(module, tensors, path)
     return LoadedNet(
@@ -123,7 +123,9 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             metadata: dict[str, str] = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is not a readable safetensors file: {_one_line(error)}") from error
+        raise ModelError(
+            f"{path} is not a readable safetensors file ({_one_line(error)}); give one of enhance train"
+        ) from error
     for key in REQUIRED:
         if key not in metadata:
             raise ModelError(

@@ -9,18 +9,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.arch.contract import ArchSpec, Condition, Task
 from enhance_cli.degrade.bicubic import enlarge_batch, shrink_batch
 from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
 from enhance_cli.degrade.jpeg import compress_batch
 from enhance_cli.degrade.noise import add_noise_batch
 from enhance_cli.engine.tiles import round_up
+from enhance_cli.errors import UsageError
 from enhance_cli.train.data import Bank
 from enhance_cli.train.recipe import Recipe
 
 # Benchmarks number their kernels from 0 upwards; training must not see those.
 FIRST_TRAINING_KERNEL = 1_000_000
 N_TRAINING_KERNELS = 1024
+CONDITIONS: dict[Task, Condition] = {"denoise": "sigma", "dejpeg": "quality"}
+"""What a task can tell a network."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ Sampler = Callable[[Bank, int], Sample]
 
 
 def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
-    """The function that draws batches for a recipe."""
+    """The function that draws batches for a recipe; UsageError if the network is not made for its task."""
+    if problem := _mismatch(recipe, spec):
+        raise UsageError(f"Recipe {recipe.name}: {recipe.arch} with these parameters {problem}")
     makers: dict[str, Callable[[Recipe, ArchSpec], Sampler]] = {
         "sr": _Sr,
         "dejpeg": _Jpeg,
@@ -48,6 +53,21 @@ def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
         "deblur": _Blur,
     }
     return makers[recipe.task](recipe, spec)
+
+
+def _mismatch(recipe: Recipe, spec: ArchSpec) -> str | None:
+    """What would go wrong without a word: a wrong condition fits in shape, and no enlargement is a copy."""
+    if spec.condition not in (None, CONDITIONS.get(recipe.task)):
+        return (
+            f"wants to be told the {spec.condition}, which {recipe.task} does not know; change its condition"
+        )
+    if recipe.task == "sr" and spec.pre_upsampled and not recipe.scales:
+        return "takes an enlarged picture; name the factors in scales"
+    if recipe.task == "sr" and not spec.pre_upsampled and (recipe.scales or spec.scale == 1):
+        return f"enlarges {spec.scale} times; set its scale to 2 or more and leave out scales"
+    if recipe.task != "sr" and spec.scale != 1:
+        return f"enlarges {spec.scale} times, which {recipe.task} does not; set its scale to 1"
+    return None
 
 
 class _Task:

@@ -138,6 +138,10 @@ def poison(metadata, tensors):
         (lambda metadata, tensors: metadata.update(parameters="{"), "not JSON"),
         (lambda metadata, tensors: metadata.update(parameters="[]"), "JSON object"),
         (lambda metadata, tensors: metadata.update(parameters='{"depth": 1}'), "do not fit network 'dncnn'"),
+        (
+            lambda metadata, tensors: metadata.update(parameters='{"n_feats": -4}'),
+            "do not fit network 'dncnn'",
+        ),
         (rename, "holds weight 'extra.weight'"),
         (drop, r"lacks weight '.*weight'"),
         (reshape, r"weight '.*weight' has shape \(1, .*instead of \(4, 1, 3, 3\)|has shape \(1, 4, 3, 3\)"),

@@ -5,6 +5,7 @@ import pytest
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.errors import UsageError
 from enhance_cli.train.recipe import parse_budget, read_recipe
+from enhance_cli.train.samples import sampler
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
@@ -16,10 +17,7 @@ def test_every_recipe_reads_and_names_a_network_that_takes_its_parameters(path):
     assert parse_budget(recipe.budget) > 0
     spec = ARCHITECTURES[recipe.arch].spec(**recipe.parameters)
     assert (recipe.patch % spec.multiple) == 0
-    if recipe.task == "sr":
-        assert bool(recipe.scales) == spec.pre_upsampled
-    expected = {"denoise": {"sigma"}, "dejpeg": {"quality", None}}.get(recipe.task, {None})
-    assert spec.condition in expected
+    assert sampler(recipe, spec)
 
 
 def test_unknown_key_is_named(tmp_path):

@@ -7,6 +7,7 @@ from skimage import data
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.degrade.bicubic import enlarge_batch
+from enhance_cli.errors import UsageError
 from enhance_cli.train.data import Bank
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.samples import sampler
@@ -25,6 +26,22 @@ def bank() -> Bank:
 
 def rmse(a: torch.Tensor, b: torch.Tensor) -> float:
     return float((a - b).square().mean().sqrt())
+
+
+@pytest.mark.parametrize(
+    ("entries", "spec", "reason"),
+    [
+        ({"task": "denoise"}, {"condition": "quality"}, "quality"),
+        ({"task": "deblur"}, {"condition": "sigma"}, "sigma"),
+        ({"task": "dejpeg"}, {"scale": 2}, "enlarges 2 times"),
+        ({"task": "sr"}, {"scale": 1}, "scale to 2 or more"),
+        ({"task": "sr", "scales": (2, 3)}, {"scale": 2}, "leave out scales"),
+        ({"task": "sr"}, {"pre_upsampled": True}, "factors in scales"),
+    ],
+)
+def test_a_network_for_something_else_is_refused(entries, spec, reason):
+    with pytest.raises(UsageError, match=reason):
+        sampler(replace(RECIPE, **entries), replace(SPEC, **spec))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
