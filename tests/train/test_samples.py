@@ -79,9 +79,19 @@ def test_jpeg_patches_may_have_any_side(bank):
 
 
 def test_noise_matches_what_is_told(bank):
-    sample = sampler(replace(RECIPE, task="denoise", sigma=(5.0, 50.0)), SPEC)(bank, 8)
+    sample = sampler(replace(RECIPE, task="denoise", sigma=(5.0, 50.0)), SPEC)(bank, 32)
     measured = (sample.degraded - sample.clean).std((1, 2, 3)) / 255
-    assert torch.allclose(measured, sample.condition.flatten(), rtol=0.05)
+    plain = (sample.degraded != sample.degraded.round()).any(-1).any(-1).any(-1)
+    assert torch.allclose(measured[plain], sample.condition.flatten()[plain], rtol=0.05)
+    assert 8 < plain.sum() < 24
+
+
+def test_half_of_the_noise_is_that_of_a_file():
+    black = Bank([np.zeros((48, 48, 3), np.uint8)], torch.device("cpu"))
+    sample = sampler(replace(RECIPE, task="denoise", sigma=(25.0, 25.0)), SPEC)(black, 32)
+    lowest = sample.degraded.amin((1, 2, 3))
+    assert ((lowest == 0) | (lowest < -50)).all()
+    assert 8 < (lowest == 0).sum() < 24
 
 
 def test_blur_is_centred_and_some_samples_stay_sharp(bank):
