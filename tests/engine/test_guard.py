@@ -27,9 +27,18 @@ def test_black_with_one_lit_spot_is_not_taken_for_black_input():
     assert "black" in problem(x, torch.zeros_like(x))
 
 
-def test_noise_on_black_may_be_removed():
-    noisy = (torch.randn(1, 1, 256, 256) * 50 / 255).clamp(0, 1)
+@pytest.mark.parametrize("side", [8, 64, 256])
+@pytest.mark.parametrize("clipped", [True, False])
+def test_noise_on_black_may_be_removed(side, clipped):
+    noisy = torch.randn(1, 3, side, side) * (50 if side > 8 else 20) / 255
+    noisy = noisy.clamp(0, 1) if clipped else noisy
     assert problem(noisy, torch.zeros_like(noisy)) is None
+
+
+def test_a_night_picture_must_not_turn_black():
+    night = torch.zeros(1, 3, 64, 64)
+    night[:, 2] = 0.05 + 0.05 * torch.rand(64, 64)
+    assert "black" in problem(night, torch.zeros_like(night))
 
 
 def test_a_tint_in_one_channel(x):
