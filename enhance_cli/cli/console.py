@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 20
 """Failures repeated at the end of a batch that is longer than this; all were shown when they happened."""
+
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What would end a line, steer the terminal or not be encoded."""
 
 
 def data(line: str) -> None:
@@ -39,7 +44,12 @@ def say(line: str) -> None:
 
 def error(text: str) -> None:
     """An error in one line on stderr."""
-    say(f"enhance: error: {text}")
+    say(f"enhance: error: {_visible(text)}")
+
+
+def _visible(text: str) -> str:
+    """The text in one line: odd characters in file names are spelt out."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 class BatchConsole:
@@ -98,7 +108,7 @@ class BatchConsole:
             line = error if event.input in error else f"{event.input}: {error}"
             self._n_failed += 1
             self._failed = [*self._failed, line][:MOST_NAMED]
-            self._print(f"failed {line}")
+            self._print(_visible(f"failed {line}"))
             if self._debug and event.cause:
                 self._print("".join(traceback.format_exception(event.cause)).rstrip())
         elif event.status != "current" or event.metrics:
@@ -120,7 +130,7 @@ class BatchConsole:
 
     def _talk(self, line: str) -> None:
         if not self._quiet:
-            self._print(line)
+            self._print(_visible(line))
 
     def _print(self, line: str) -> None:
         if self._bar:

@@ -74,7 +74,7 @@ class _Finder:
         path = Path(name)
         if name == STREAM:
             self._keep(Found(None, PurePath("stdin")))
-        elif path.is_dir():
+        elif os.path.isdir(path):
             self.many = True
             self._walk(path, path, frozenset())
         elif os.path.lexists(path):

@@ -31,8 +31,11 @@ class EnhanceGroup(TyperGroup):
         """Run the subcommand; leaves through `typer.Exit`."""
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, USAGE):
+        except (typer.Exit, typer.Abort):
             raise
+        except USAGE as error:
+            _tell_usage(ctx, error)
+            raise typer.Exit(2) from error
         except EnhanceError as error:
             _tell(ctx, str(error))
             raise typer.Exit(error.exit_code) from error
@@ -45,7 +48,7 @@ class EnhanceGroup(TyperGroup):
             raise typer.Exit(1) from error
         except Exception as error:
             text = f"unexpected {type(error).__name__}: {error}; run it with --debug and report what it says"
-            _tell(ctx, text)
+            _tell(ctx, " ".join(text.split()))
             raise typer.Exit(1) from error
 
 
@@ -83,7 +86,17 @@ app.add_typer(models.app, name="models")
 def _tell(context: Any, text: str) -> None:
     if context.meta.get("debug"):
         console.say(traceback.format_exc().rstrip())
-    console.error(" ".join(text.split()))
+    console.error(text)
+
+
+def _tell_usage(context: Any, error: Any) -> None:
+    text = error.format_message()
+    if "\n" in text:
+        # A group without a command: its help.
+        error.show()
+        return
+    command = (error.ctx or context).command_path
+    _tell(context, f"{text.rstrip('.')}; {command} --help tells more")
 
 
 def main() -> None:

@@ -29,8 +29,6 @@ SUFFIXES = {
     "ppm": ".ppm",
 }
 """What --format takes beside "same"."""
-FOREIGN_SUFFIXES = frozenset({".gif", ".avif", ".heic", ".jxl", ".jp2", ".svg", ".pdf"})
-"""Never a folder's name by intention."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Naming:
             return
         known = ("stem", "ext", "task", *self.fields)
         try:
-            used = [name for _, name, _, _ in string.Formatter().parse(self.template) if name is not None]
+            used = list(_fields(self.template))
         except ValueError as error:
             raise UsageError(f"--name {self.template!r} is no template: {error}") from error
         for name in used:
@@ -78,6 +76,14 @@ class Naming:
         if self.format == "same":
             return source.suffix if source.suffix.lower() in IMAGE_SUFFIXES else ".png"
         return SUFFIXES[self.format or "png"]
+
+
+def _fields(template: str) -> Iterator[str]:
+    """Names of all fields, those within format specifications included; ValueError if it is no template."""
+    for _, name, specification, _ in string.Formatter().parse(template):
+        if name is not None:
+            yield name
+            yield from _fields(specification or "")
 
 
 def plan_jobs(
@@ -132,11 +138,13 @@ def _beside(found: Found, naming: Naming) -> Path:
 
 def _is_folder(output: str, *, many: bool) -> bool:
     path = Path(output)
-    if path.is_dir() or output.endswith(("/", os.sep)):
+    # Not Path.is_dir, which raises for names that are too long.
+    if os.path.isdir(output) or output.endswith(("/", os.sep)):
         return True
     if not many:
-        return path.suffix.lower() not in IMAGE_SUFFIXES | FOREIGN_SUFFIXES
-    if path.exists():
+        # "x.jpgg" is a slip; "v1.2" is a folder.
+        return not path.suffix[1:2].isalpha()
+    if os.path.exists(output):
         raise UsageError(f"{output} is a file; several pictures need a folder")
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise UsageError(f"{output} looks like a file; end it with / to make it the folder of the results")
@@ -145,7 +153,10 @@ def _is_folder(output: str, *, many: bool) -> bool:
 
 def _file(output: str, naming: Naming) -> Path:
     path = Path(output)
-    format = format_of(path)
+    try:
+        format = format_of(path)
+    except UsageError as error:
+        raise UsageError(f"{error}, or end it with / to make it a folder") from error
     if naming.template is not None:
         raise UsageError(f"--name and the output file {output} are both given; leave one out")
     if naming.format not in (None, "same") and format_named(naming.format) != format:
@@ -245,7 +256,7 @@ def _real_folder(folder: Path) -> str:
 @cache
 def _folds_case(folder: Path) -> bool:
     """Whether the file system of a folder, which need not exist yet, takes "a" and "A" for the same."""
-    for existing in (path for path in _upwards(Path(_real_folder(folder))) if path.exists()):
+    for existing in (path for path in _upwards(Path(_real_folder(folder))) if os.path.exists(path)):
         other = existing.with_name(existing.name.swapcase())
         if other.name != existing.name:
             return other.exists() and other.samefile(existing)

@@ -195,12 +195,12 @@ def _guarded(job: Job, stage: Callable[[], Result]) -> Result | FileDone:
         raise
     except Exception as error:
         known = isinstance(error, EnhanceError)
-        text = str(error) if known else f"unexpected {type(error).__name__}: {error}; --debug tells more"
+        unexpected = f"unexpected {type(error).__name__}: {error}; --debug tells more"
         return FileDone(
             input=job.input_name,
             output=job.output_name,
             status="failed",
-            error=" ".join(text.split()),
+            error=str(error) if known else " ".join(unexpected.split()),
             cause=error,
         )
 

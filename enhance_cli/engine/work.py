@@ -129,7 +129,9 @@ class Enhancement:
         if current and job.reference is None:
             return FileDone(input=job.input_name, output=job.output_name, status="current")
         picture = self._decoded(data)
-        source = Source(picture, sha256, self._target(picture), self._reference(job))
+        target = self._target(picture)
+        files.check_fits(self._format(job, picture), *target, alpha=picture.alpha is not None)
+        source = Source(picture, sha256, target, self._reference(job))
         _check_reference(source, job)
         return self._measured_again(job, source) if current else source
 
@@ -273,12 +275,20 @@ def remove_leftovers(outputs: Iterable[Path], before: float) -> None:
     for output in outputs:
         starts.setdefault(output.parent, set()).add(output.name[:PART_CHARACTERS])
     for folder, names in starts.items():
-        for part in folder.glob(".*.part"):
-            match = PART.fullmatch(part.name)
+        for name in _names_in(folder):
+            match = PART.fullmatch(name)
             # A part file that vanishes, or may not be removed, does no harm.
             with contextlib.suppress(OSError):
-                if match and match[1] in names and part.stat().st_mtime < before:
-                    part.unlink()
+                if match and match[1] in names and (folder / name).stat().st_mtime < before:
+                    (folder / name).unlink()
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Nothing of a folder that is not there, or cannot be."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from enhance_cli.errors import WriteError
-from enhance_cli.imaging.formats import FORMATS
+from enhance_cli.imaging.formats import FORMATS, check_fits
 from enhance_cli.imaging.metadata import with_fitting_profile
 from enhance_cli.imaging.picture import Metadata, Picture, Pixels
 from enhance_cli.imaging.png import write_png
@@ -35,7 +35,7 @@ def encode(picture: Picture, format: str, *, options: EncodeOptions | None = Non
     where the format has no transparency but the picture does, or a side is too long for it.
     """
     options = options or EncodeOptions()
-    _check(picture, format)
+    check_fits(format, picture.width, picture.height, alpha=picture.alpha is not None)
     samples = _samples(picture, format)
     metadata = with_fitting_profile(picture.metadata, 1 if samples.shape[2] < 3 and format != "WEBP" else 3)
     metadata = FORMATS[format].room_for(metadata)
@@ -50,15 +50,6 @@ def encode(picture: Picture, format: str, *, options: EncodeOptions | None = Non
     except (OSError, ValueError, OverflowError) as error:
         size = f"{picture.width}x{picture.height}"
         raise WriteError(f"cannot write {size} as {FORMATS[format].title} ({error}); write PNG") from error
-
-
-def _check(picture: Picture, format: str) -> None:
-    target = FORMATS[format]
-    if picture.alpha is not None and not target.alpha:
-        raise WriteError(f"{target.title} cannot hold transparency: write PNG, WebP or TIFF")
-    if target.side is not None and max(picture.width, picture.height) > target.side:
-        size = f"{picture.width}x{picture.height}"
-        raise WriteError(f"{target.title} holds at most {target.side} pixels a side, not {size}: write PNG")
 
 
 def _samples(picture: Picture, format: str) -> Pixels:

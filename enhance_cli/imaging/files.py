@@ -10,12 +10,20 @@ from pathlib import Path
 from enhance_cli.errors import WriteError
 from enhance_cli.imaging.decode import DEFAULT_MAX_PIXELS, read
 from enhance_cli.imaging.encode import EncodeOptions, encode
-from enhance_cli.imaging.formats import IMAGE_SUFFIXES, format_of, holds_16_bit, holds_alpha, losses
+from enhance_cli.imaging.formats import (
+    IMAGE_SUFFIXES,
+    check_fits,
+    format_of,
+    holds_16_bit,
+    holds_alpha,
+    losses,
+)
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "IMAGE_SUFFIXES",
     "EncodeOptions",
+    "check_fits",
     "encode",
     "format_of",
     "holds_16_bit",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import UsageError, WriteError
 from enhance_cli.imaging.picture import Metadata, Picture
 
 
@@ -77,6 +77,17 @@ def holds_16_bit(format: str) -> bool:
 def holds_alpha(format: str) -> bool:
     """Whether `format` keeps transparency; `encode` refuses pictures with alpha where it does not."""
     return FORMATS[format].alpha
+
+
+def check_fits(format: str, width: int, height: int, *, alpha: bool) -> None:
+    """WriteError if `format` has no transparency but the picture does, or if a side is too long for it."""
+    target = FORMATS[format]
+    if alpha and not target.alpha:
+        raise WriteError(f"{target.title} cannot hold transparency: write PNG, WebP or TIFF")
+    if target.side is not None and max(width, height) > target.side:
+        raise WriteError(
+            f"{target.title} holds at most {target.side} pixels a side, not {width}x{height}: write PNG"
+        )
 
 
 def losses(picture: Picture, format: str) -> tuple[str, ...]:

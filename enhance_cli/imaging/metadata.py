@@ -7,12 +7,12 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from enhance_cli.imaging.picture import Metadata
 
 _EXIF_IFD, _GPS_IFD, _INTEROP_IFD = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
-_ORIENTATION = 0x0112
+_ORIENTATION, _X_RESOLUTION = 0x0112, 0x011A
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
 
 # Tags of IFD0 that describe how the file stores its pixels (TIFF 6.0), or hold what is carried elsewhere.
@@ -120,6 +120,9 @@ def _xmp(image: Image.Image) -> bytes | None:
 
 def _dpi(image: Image.Image) -> tuple[float, float] | None:
     """Dots per inch, unless they make no sense (JPEG holds whole numbers up to 65535)."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and _X_RESOLUTION not in image.tag_v2:
+        # Pillow says 1 where a TIFF says nothing.
+        return None
     try:
         x, y = (float(value) for value in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):

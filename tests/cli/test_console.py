@@ -3,7 +3,7 @@
 import io
 import sys
 
-from enhance_cli.cli.console import BatchConsole
+from enhance_cli.cli.console import BatchConsole, error
 from enhance_cli.engine.progress import FileDone, Summary, TileDone
 
 
@@ -45,6 +45,21 @@ def test_data_goes_to_stdout_and_talk_to_the_terminal(monkeypatch):
     assert "pictures" in talk and "\x1b[" in talk
     assert "warning: in/[bold]0[/].png: take care" in talk, "names are no markup"
     assert "3 done" in talk
+
+
+def test_names_cannot_break_lines_or_steer_the_terminal(monkeypatch, capsys):
+    name = "two\nlines\x1b[2J\udce9  wide.png"
+    shown = r"two\nlines\x1b[2J\udce9  wide.png"
+    console = BatchConsole(json=False, quiet=False, debug=False)
+    console.show(FileDone(input=name, output="out", status="done", warnings=("care",)))
+    console.show(FileDone(input=name, output="out", status="failed", error="empty"))
+    error(f"{name} is missing")
+    assert capsys.readouterr().err.splitlines() == [
+        f"done {shown} -> out  0.0 s",
+        f"warning: {shown}: care",
+        f"failed {shown}: empty",
+        f"enhance: error: {shown} is missing",
+    ]
 
 
 def test_no_bar_where_nobody_watches_or_json_shares_the_screen(monkeypatch):

@@ -79,6 +79,32 @@ def test_a_tree_with_broken_files_is_mirrored(enhance, picture, tmp_path):
     assert summary["megapixels"] == pytest.approx(3 * 40 * 32 / 1e6, abs=1e-4)
 
 
+def test_names_that_are_too_long_are_no_surprise(enhance, picture):
+    picture("a.png")
+    for arguments, code in (
+        (["x" * 300], 2),
+        (["a.png", "x" * 300 + ".png"], 1),
+        (["a.png", "x" * 300 + "/"], 1),
+    ):
+        outcome = enhance("sr", "--quiet", *arguments)
+        assert outcome.code == code
+        assert "unexpected" not in outcome.err
+        assert outcome.err.count("\n") == 1
+
+
+def test_what_the_format_cannot_hold_is_refused_before_the_work(enhance, tmp_path, monkeypatch):
+    from enhance_cli.engine.restorer import Restorer
+
+    monkeypatch.setattr(Restorer, "restore", None)
+    Image.new("RGBA", (20, 16), (90, 90, 90, 90)).save(tmp_path / "clear.png")
+    Image.new("L", (8200, 1)).save(tmp_path / "wide.png")
+    for flags, word in ((["clear.png", "x.jpg"], "transparency"), (["wide.png", "x.webp"], "16383")):
+        outcome = enhance("sr", "--quiet", *flags)
+        assert outcome.code == 1
+        assert word in outcome.err
+        assert not (tmp_path / flags[1]).exists()
+
+
 def test_everything_failing_is_exit_1(enhance, tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     outcome = enhance("sr", "a.png")

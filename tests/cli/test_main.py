@@ -56,6 +56,23 @@ def test_flags_that_do_not_exist_are_usage_errors(enhance):
         assert "Traceback" not in outcome.err
 
 
+def test_errors_of_usage_are_one_line(enhance):
+    for arguments, word in (
+        (["sr", "--nonsense", "a.png"], "--nonsense"),
+        (["sr", "--scale", "abc", "a.png"], "--scale"),
+        (["sr", "--jpeg-quality", "0", "a.png"], "--jpeg-quality"),
+        (["sr"], "PATH"),
+        (["nonsense"], "nonsense"),
+    ):
+        outcome = enhance(*arguments)
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1), outcome.err
+        assert outcome.err.startswith("enhance: error: ")
+        assert word in outcome.err and outcome.err.endswith(" --help tells more\n")
+    assert "verify" in "".join([(group := enhance("models")).out.decode(), group.err]), (
+        "a group shows its help"
+    )
+
+
 def test_unexpected_errors_are_one_line(enhance, monkeypatch, picture):
     from enhance_cli.cli import enhance as module
 
@@ -160,6 +177,6 @@ def test_completion(enhance, monkeypatch, words, expected):
     assert enhance().out.decode().split() == expected
 
 
-def test_usage_errors_of_click_are_left_to_it():
+def test_usage_errors_of_click_are_known():
     assert issubclass(main.USAGE, Exception)
     assert main.USAGE.__name__ == "UsageError"

@@ -46,9 +46,13 @@ def test_where_results_go():
 
 def test_outputs_that_cannot_be():
     touch("a.png", "in/b.png", "file")
-    for inputs, output in ((["in"], "x.png"), (["in"], "file"), (["in"], "-"), (["a.png"], "x.gif")):
+    for inputs, output in ((["in"], "x.png"), (["in"], "file"), (["in"], "-")):
         with pytest.raises(UsageError):
             outputs(inputs, output)
+    for slip in ("x.gif", "x.pngg", "x.xyz"):
+        with pytest.raises(UsageError, match="end it with / to make it a folder"):
+            outputs(["a.png"], slip)
+    assert outputs(["a.png"], "x.xyz/") == ["x.xyz/a.png"]
     for template in (
         "{stem",
         "{model}.png",
@@ -57,6 +61,7 @@ def test_outputs_that_cannot_be():
         "a/{stem}.png",
         "{stem}",
         "{stem:d}.png",
+        "{stem:{nonsense}}.png",
     ):
         with pytest.raises(UsageError):
             outputs(["in"], "out", template=template)

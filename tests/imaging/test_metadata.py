@@ -233,3 +233,8 @@ def test_profiles_are_matched_by_their_colour_space():
     assert not profile_fits(gray, 3)
     assert not profile_fits(b"", 3)
     assert with_fitting_profile(Metadata(icc=rgb, dpi=(72, 72)), 1) == Metadata(dpi=(72, 72))
+
+
+def test_a_tiff_that_says_no_resolution_has_none():
+    assert read(saved(Image.fromarray(smooth()), "TIFF")).metadata.dpi is None
+    assert read(saved(Image.fromarray(smooth()), "TIFF", dpi=(150, 150))).metadata.dpi == (150, 150)
