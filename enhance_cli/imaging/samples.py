@@ -118,7 +118,13 @@ def _png(image: Image.Image, data: bytes) -> Samples:
     # Pillow takes a file that ends between two chunks for a whole one.
     if b"IEND" not in data:
         raise ReadError("the PNG is cut off; get a complete copy")
-    return _deep_png(image, data) if data[24] == 16 else _shallow(image)
+    bits, kind = data[24], data[25]
+    if bits == 16:
+        return _deep_png(image, data)
+    if bits in (2, 4) and kind == 0 and "transparency" in image.info:
+        # Pillow stretches these levels of gray to 0..255, but not the one that is transparent.
+        image.info["transparency"] *= 255 // (2**bits - 1)
+    return _shallow(image)
 
 
 def _deep_png(image: Image.Image, data: bytes) -> Samples:

@@ -66,11 +66,26 @@ def test_one_transparent_colour_becomes_alpha():
     assert np.array_equal(gray.alpha == 0, CORNERS[..., 0] == 255)
 
 
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
 def png_with(data, kind, body):
     """Insert one chunk before the pixels."""
     at = data.index(b"IDAT") - 4
-    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-    return data[:at] + chunk + data[at:]
+    return data[:at] + chunk(kind, body) + data[at:]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_one_transparent_gray_of_few_bits_becomes_alpha(bits):
+    full = 2**bits - 1
+    header = struct.pack(">IIBBBBB", 2, 1, bits, 0, 0, 0, 0)
+    # The pixels 1 and full, in one byte each only at 8 bits.
+    row = bytes([0, 1, full]) if bits == 8 else bytes([0, (1 << 8 - bits) | (full << 8 - 2 * bits)])
+    chunks = ((b"IHDR", header), (b"tRNS", b"\0\1"), (b"IDAT", zlib.compress(row)), (b"IEND", b""))
+    back = read(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*one) for one in chunks))
+    assert back.pixels.ravel().tolist() == [255 // full, 255]
+    assert back.alpha.ravel().tolist() == [0, 0 if bits == 1 else 255]
 
 
 def test_one_transparent_colour_in_16_bits_is_matched_exactly():
