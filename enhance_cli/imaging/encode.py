@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image
 
 from enhance_cli.errors import WriteError
-from enhance_cli.imaging.formats import FORMATS, check_fits
-from enhance_cli.imaging.metadata import with_fitting_profile
+from enhance_cli.imaging.formats import FORMATS, check_fits, keeps_gray, kept_metadata
 from enhance_cli.imaging.picture import Metadata, Picture, Pixels
 from enhance_cli.imaging.png import write_png
 from enhance_cli.imaging.tiff import write_tiff
@@ -37,8 +36,7 @@ def encode(picture: Picture, format: str, *, options: EncodeOptions | None = Non
     options = options or EncodeOptions()
     check_fits(format, picture.width, picture.height, alpha=picture.alpha is not None)
     samples = _samples(picture, format)
-    metadata = with_fitting_profile(picture.metadata, 1 if samples.shape[2] < 3 and format != "WEBP" else 3)
-    metadata = FORMATS[format].room_for(metadata)
+    metadata = kept_metadata(picture, format)
     try:
         if format == "PNG":
             return write_png(samples, metadata, options.png_level)
@@ -56,8 +54,7 @@ def _samples(picture: Picture, format: str) -> Pixels:
     """Colour and alpha in one array (H, W, 1..4) of the depth that the format holds."""
     pixels = picture.pixels
     if picture.alpha is not None:
-        # No common reader takes 16-bit gray with alpha from a TIFF, so that it goes as RGBA.
-        if picture.gray and format == "TIFF" and pixels.dtype == np.uint16:
+        if picture.gray and not keeps_gray(picture, format):
             pixels = pixels.repeat(3, axis=2)
         return _shallow(np.concatenate([pixels, picture.alpha[..., None]], axis=2), format)
     return _shallow(pixels, format)

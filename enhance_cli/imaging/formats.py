@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enhance_cli.errors import UsageError, WriteError
+from enhance_cli.imaging.metadata import with_fitting_profile
 from enhance_cli.imaging.picture import Metadata, Picture
 
 
@@ -90,16 +91,27 @@ def check_fits(format: str, width: int, height: int, *, alpha: bool) -> None:
         )
 
 
+def keeps_gray(picture: Picture, format: str) -> bool:
+    """Whether `picture` is gray and `format` stores it so, not as RGB."""
+    # No common reader takes 16-bit gray with alpha from a TIFF.
+    deep_alpha = picture.alpha is not None and picture.full_scale > 255
+    return picture.gray and format != "WEBP" and not (format == "TIFF" and deep_alpha)
+
+
+def kept_metadata(picture: Picture, format: str) -> Metadata:
+    """The part of the picture's metadata that a file of `format` carries."""
+    channels = 1 if keeps_gray(picture, format) else 3
+    return FORMATS[format].room_for(with_fitting_profile(picture.metadata, channels))
+
+
 def losses(picture: Picture, format: str) -> tuple[str, ...]:
     """What writing `picture` in `format` drops or changes without an error, one line each."""
     target = FORMATS[format]
-    kept = target.room_for(picture.metadata)
-    deep = picture.full_scale > 255
-    gray_alpha = picture.gray and picture.alpha is not None
+    kept = kept_metadata(picture, format)
     lines = []
-    if deep and not target.deep:
+    if picture.full_scale > 255 and not target.deep:
         lines.append("16 bits are rounded to 8")
-    if picture.gray and (format == "WEBP" or (format == "TIFF" and gray_alpha and deep)):
+    if picture.gray and not keeps_gray(picture, format):
         lines.append("gray becomes RGB")
     for what, title in {
         "icc": "ICC profile",

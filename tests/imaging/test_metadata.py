@@ -84,6 +84,18 @@ def test_losses_name_what_is_dropped(rich):
     assert losses(Picture(smooth(dtype=np.uint16)), "JPEG") == ("JPEG: 16 bits are rounded to 8",)
 
 
+@pytest.mark.parametrize(("format", "dtype"), [("WEBP", np.uint8), ("TIFF", np.uint16)])
+def test_a_gray_profile_lost_with_the_gray_is_named(format, dtype):
+    gray_profile = SRGB[:16] + b"GRAY" + SRGB[20:]
+    alpha = np.full((48, 64), 9, dtype)
+    picture = Picture(smooth(channels=1, dtype=dtype), alpha, metadata=Metadata(icc=gray_profile))
+    assert read(encode(picture, format)).metadata.icc is None
+    assert [line.split(": ")[1] for line in losses(picture, format)] == [
+        "gray becomes RGB",
+        "no room for the ICC profile, which is dropped",
+    ]
+
+
 def test_exif_too_long_for_a_jpeg_is_dropped_with_a_word():
     exif = exif_block()
     exif[0x010E] = "long " * 20_000
