@@ -55,4 +55,5 @@ class Block(nn.Module):
 
 def spec(*, scale: int, n_feats: int = 48, n_blocks: int = 5, n_colours: int = 3) -> ArchSpec:
     """How `Compact` with these parameters wants to be fed."""
-    return ArchSpec(colour="rgb" if n_colours == 3 else "y", scale=scale, halo=2 * n_blocks + 2)
+    # The margin keeps saturated colours pure at the border.
+    return ArchSpec(colour="rgb" if n_colours == 3 else "y", scale=scale, margin=4, halo=2 * n_blocks + 2)

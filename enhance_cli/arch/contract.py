@@ -36,6 +36,9 @@ class ArchSpec:
     """Input height and width must be multiples of this; the engine pads and crops."""
     minimum: int = 1
     """Smallest input height and width."""
+    margin: int = 0
+    """Mirrored pixels to lay around the whole picture and cut off again, a multiple of `multiple`: for
+    networks that let the zeros beyond the border show.  0 for published ones, which were measured so."""
     halo: int
     """Receptive radius in input pixels: how far an output pixel sees."""
     tiling: Tiling = "exact"

@@ -75,5 +75,11 @@ def spec(
     # upper levels, and one cell of the coarsest grid because pixels of a cell share their view.
     reach = 2 * 2 + 2 * convs * 2 + 2 * convs * 4 + convs * 8
     return ArchSpec(
-        colour="rgb" if n_colours == 3 else "gray", multiple=8, minimum=8, halo=reach + 8, condition=condition
+        colour="rgb" if n_colours == 3 else "gray",
+        multiple=8,
+        minimum=8,
+        # Worth 0.02 dB (gray) to 0.1 dB (colour) on small pictures, and it keeps flat borders flat.
+        margin=8,
+        halo=reach + 8,
+        condition=condition,
     )

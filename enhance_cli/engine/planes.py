@@ -24,8 +24,7 @@ class View:
     """An array seen as floats at some size, one box at a time.
 
     At its own size values are passed on exactly, else they are bicubic (MATLAB's imresize in float, not
-    rounded).  Boxes may reach beyond the bottom and right: there the picture is mirrored about its last
-    pixel, or repeats it where it is one pixel wide.
+    rounded).  Boxes may reach beyond the picture: there it is mirrored, its last pixel twice.
     """
 
     def __init__(self, array: Pixels | Plane, height: int, width: int) -> None:
@@ -57,9 +56,8 @@ class _Axis:
 
     def taps(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Indices and weights, each (stop - start, taps)."""
-        period = max(1, 2 * (self._length - 1))
-        turn = np.arange(start, stop) % period
-        positions = np.minimum(turn, period - turn) if self._length > 1 else np.zeros_like(turn)
+        turn = np.arange(start, stop) % (2 * self._length)
+        positions = np.minimum(turn, 2 * self._length - 1 - turn)
         return self._indices[positions], self._weights[positions]
 
 

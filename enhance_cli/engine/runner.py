@@ -59,26 +59,25 @@ class Runner:
     ) -> int:
         """Run all tiles of a height x width input, with smaller ones if memory runs out; returns how many.
 
-        `read` is given boxes of the input, padded to the network's multiple; `write` boxes of the output.
+        `read` is given boxes of the input, beyond it too for margin and multiple; `write` of the output.
         `condition`: (1, 1, 1, 1) or None.  RestoreError if a result is unusable or memory is too small.
         """
         self._warnings, self._redone = [], 0
         spec = self.net.spec
-        padded = [tiles.round_up(max(n, spec.minimum), spec.multiple) for n in (height, width)]
+        padded = [
+            tiles.round_up(max(n + 2 * spec.margin, spec.minimum), spec.multiple) for n in (height, width)
+        ]
         while True:
             side = self._tile_side(padded[0], padded[1])
-            plan = [
-                tile
-                for tile in tiles.plan(
-                    padded[0], padded[1], side, max(spec.halo, spec.minimum), spec.multiple
-                )
-                if tile.core.top < height and tile.core.left < width
-            ]
+            cut = tiles.plan(padded[0], padded[1], side, max(spec.halo, spec.minimum), spec.multiple)
+            placed = [(tile, tile.core.moved(-spec.margin)) for tile in cut]
+            plan = [(tile, core) for tile, core in placed if core.clipped(height, width).area]
             try:
-                for number, tile in enumerate(plan, 1):
-                    y = self._restore_tile(read(tile.padded), tile, condition)
-                    box = tile.core.clipped(height, width).scaled(spec.scale)
-                    write(box, y[..., : box.bottom - box.top, : box.right - box.left])
+                for number, (tile, core) in enumerate(plan, 1):
+                    y = self._restore_tile(read(tile.padded.moved(-spec.margin)), tile, condition)
+                    kept = core.clipped(height, width)
+                    part = kept.within(core).scaled(spec.scale)
+                    write(kept.scaled(spec.scale), y[..., part.rows, part.columns])
                     if on_tile:
                         on_tile(number, len(plan))
             except (RuntimeError, MemoryError) as error:

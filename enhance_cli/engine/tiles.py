@@ -34,16 +34,26 @@ class Box:
         """The columns as an index."""
         return slice(self.left, self.right)
 
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
     def within(self, outer: Box) -> Box:
         """The same box, counted from the outer box's corner."""
         return Box(
             self.top - outer.top, self.left - outer.left, self.bottom - outer.top, self.right - outer.left
         )
 
+    def moved(self, distance: int) -> Box:
+        """The box, so much further down and to the right."""
+        return Box(*(n + distance for n in (self.top, self.left, self.bottom, self.right)))
+
     def clipped(self, height: int, width: int) -> Box:
         """The part inside a picture of that size; empty if it lies outside."""
-        bottom, right = min(self.bottom, height), min(self.right, width)
-        return Box(min(self.top, bottom), min(self.left, right), bottom, right)
+        top, bottom = (min(max(n, 0), height) for n in (self.top, self.bottom))
+        left, right = (min(max(n, 0), width) for n in (self.left, self.right))
+        return Box(top, left, bottom, right)
 
     def scaled(self, scale: int) -> Box:
         """The box in a picture enlarged by a whole factor."""

@@ -32,9 +32,11 @@ def test_boxes_of_another_size_agree_with_imresize(size):
 @pytest.mark.parametrize("shape", [(5, 6), (1, 1), (1, 4), (2, 3)])
 def test_beyond_the_end_the_picture_is_mirrored(shape):
     x = rng.random((*shape, 1)).astype(np.float32)
-    expected = np.pad(x, ((0, 16 - shape[0]), (0, 8 - shape[1]), (0, 0)), mode="reflect")
+    expected = np.pad(x, ((0, 16 - shape[0]), (0, 8 - shape[1]), (0, 0)), mode="symmetric")
     np.testing.assert_array_equal(View(x, *shape).read(Box(0, 0, 16, 8)), expected)
     np.testing.assert_array_equal(View(x, *shape).read(Box(3, 2, 16, 8)), expected[3:, 2:])
+    around = np.pad(x, ((8, 8), (8, 8), (0, 0)), mode="symmetric")
+    np.testing.assert_array_equal(View(x, *shape).read(Box(-8, -8, shape[0] + 8, shape[1] + 8)), around)
 
 
 def test_shapes_for_each_kind_of_network():

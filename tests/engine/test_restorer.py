@@ -8,6 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.checkpoints.catalog import catalog
+from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.engine import guard
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
@@ -90,6 +92,18 @@ def test_odd_sizes_reach_the_network_padded_and_come_back_cropped(load, size):
         assert x.shape[2] % 8 == x.shape[3] % 8 == 0
 
 
+@pytest.mark.parametrize("size", [(1, 1), (40, 30), (9, 100)])
+@pytest.mark.parametrize("tile", [0, 16])
+def test_a_margin_is_mirrored_around_the_picture_and_cut_off(load, size, tile):
+    net = load(enlarge(2), scale=2, multiple=4, margin=8, halo=3)
+    shown = picture(*size)
+    restored = Restorer(net, replace(CPU, tile=tile)).restore(shown)
+    np.testing.assert_array_equal(restored.picture.pixels, shown.pixels.repeat(2, 0).repeat(2, 1))
+    corner = net.module.seen[0][0][0, :, :8, :8]
+    around = np.pad(to_float(shown.pixels), ((8, 8), (8, 8), (0, 0)), mode="symmetric")
+    np.testing.assert_array_equal(corner, around[:8, :8].transpose(2, 0, 1))
+
+
 def test_a_luma_network_enlarges_chroma_by_bicubic(load):
     shown = Picture(rng.integers(110, 150, (10, 12, 3), dtype=np.uint8))
     net = load(lambda x: enlarge(2)(x) * 0.9, colour="y", scale=2)
@@ -108,6 +122,15 @@ def test_a_pre_upsampled_network_is_given_the_unrounded_bicubic(load):
     expected = imresize(to_float(shown.pixels), (23, 28))
     np.testing.assert_allclose(net.module.seen[0][0][0, 0], expected[..., 0], atol=1e-6)
     np.testing.assert_allclose(restored.plane, expected.clip(0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", catalog(), ids=lambda weights: weights.name)
+@pytest.mark.parametrize("colour", [(255, 0, 255), (0, 255, 0), (255, 255, 255), (0, 0, 0)])
+def test_flat_pictures_stay_flat_up_to_their_border(weights, colour):
+    condition = weights.condition_range[0] if weights.condition_range else None
+    shown = Picture(np.full((24, 17, 3), colour, np.uint8))
+    restored = Restorer(load_weights(weights), CPU).restore(shown, condition=condition)
+    assert np.abs(restored.picture.pixels.astype(int) - colour).max() <= 12
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

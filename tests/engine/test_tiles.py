@@ -67,4 +67,7 @@ def test_boxes():
     assert box.within(Box(1, 2, 50, 50)) == Box(3, 4, 9, 18)
     assert box.clipped(8, 100) == Box(4, 6, 8, 20)
     assert box.clipped(3, 100).bottom - box.clipped(3, 100).top == 0
+    assert box.moved(-5) == Box(-1, 1, 5, 15)
+    assert box.moved(-5).clipped(100, 12) == Box(0, 1, 5, 12)
+    assert (box.area, box.clipped(3, 100).area, box.moved(-20).clipped(9, 9).area) == (84, 0, 0)
     assert box.scaled(3) == Box(12, 18, 30, 60)
