@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,14 @@ def enhance(request: Request, common: Common) -> None:
     if common.dry_run:
         _leave(_dry_run(jobs, plan.task, settings, skipped, on_event), gates, dry=True)
         return
-    work = Enhancement(plan, models, stdin=_from_stdin, stdout=_to_stdout)
+    stdin = cache(_from_stdin)
+    work = Enhancement(plan, models, stdin=stdin, stdout=_to_stdout)
     with _interruptible():
         on_event(work.start(settings, len(jobs)))
         remove_leftovers([job.output for job in jobs if job.output], STARTED)
+        if any(job.input is None for job in jobs):
+            # An interrupt could not end the wait of a reader thread.
+            stdin()
         with console.progress(len(jobs)):
             summary = batch.run(jobs, work, on_event, threads=common.jobs, skipped=skipped)
     _leave(summary, gates)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 
 import numpy as np
@@ -293,6 +294,16 @@ def test_stdin_and_stdout(enhance, picture, size_of, tmp_path):
     (tmp_path / "in").mkdir()
     path.rename(tmp_path / "in/a.jpg")
     assert enhance("sr", "in", "-").code == 2
+
+
+def test_an_interrupt_ends_the_wait_for_stdin(enhance, monkeypatch):
+    def wait():
+        # Signals reach this thread alone.
+        assert threading.current_thread() is threading.main_thread()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("enhance_cli.cli.enhance._from_stdin", wait)
+    assert enhance("sr", "-").code == 130
 
 
 def test_names_and_formats(enhance, picture, tmp_path):
