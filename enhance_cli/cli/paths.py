@@ -222,7 +222,9 @@ def _without_own(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _check_collisions(jobs: Sequence[Job]) -> None:
-    inputs = {_key(job.input) for job in jobs if job.input}
+    # A link is an input, and so is the file that it leads to.
+    read = {path for job in jobs if job.input for path in (job.input, Path(os.path.realpath(job.input)))}
+    inputs = {_key(path) for path in read}
     writers: dict[str, Job] = {}
     for job in jobs:
         if job.output is None:
@@ -257,6 +259,8 @@ def _real_folder(folder: Path) -> str:
 def _folds_case(folder: Path) -> bool:
     """Whether the file system of a folder, which need not exist yet, takes "a" and "A" for the same."""
     for existing in (path for path in _upwards(Path(_real_folder(folder))) if os.path.exists(path)):
+        if not existing.name:
+            break
         other = existing.with_name(existing.name.swapcase())
         if other.name != existing.name:
             return other.exists() and other.samefile(existing)

@@ -99,3 +99,14 @@ def test_references_pair_by_relative_stem():
     assert "no reference b" in str(paired["in/b.png"].problem)
     with pytest.raises(UsageError):
         plan_jobs(find_inputs(["in"], output="out"), Naming("sr", {}), "out", Path("clean/a.bmp"))
+
+
+def test_a_folder_without_letters_tells_nothing_about_case():
+    assert not paths._folds_case(Path("/"))
+
+
+def test_the_file_behind_a_link_is_an_input_too():
+    touch("in/b.png", "out/a.png")
+    Path("in/a.png").symlink_to(Path("out/a.png").resolve())
+    with pytest.raises(CollisionError, match="both an input and an output"):
+        outputs(["in"], "out")
