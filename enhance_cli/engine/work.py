@@ -148,9 +148,11 @@ class Enhancement:
     def write(self, job: Job, made: Made) -> FileDone:
         """Compare, encode and write."""
         picture, restored = made.restored.picture, made.restored
-        metrics, baseline = self._figures(made.source, picture)
         format = self._format(job, picture)
         data = files.encode(picture, format, options=self._plan.encode)
+        lossy = format == "JPEG" and made.source.reference is not None
+        written = files.read(data, max_pixels=picture.width * picture.height) if lossy else picture
+        metrics, baseline = self._figures(made.source, written)
         if job.output is None:
             self._stdout(data)
         else:

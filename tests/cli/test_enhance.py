@@ -396,6 +396,15 @@ def test_references_add_figures_and_the_untreated_ones(enhance, picture):
     assert "mean PSNR" in talk and "untreated" in talk
 
 
+def test_figures_of_a_jpeg_are_those_of_the_file(enhance, picture):
+    picture("in/a.png")
+    picture("clean/a.png", 40, 32)
+    command = ("sr", "in", "out", "--reference", "clean", "--json", "--format", "jpg", "--jpeg-quality", "5")
+    first, again = enhance(*command).of("file")[0], enhance(*command).of("file")[0]
+    assert (first["status"], again["status"]) == ("done", "current")
+    assert first["metrics"] == again["metrics"]
+
+
 def test_dejpeg_adds_psnr_b(enhance, picture):
     picture("a.jpg", 40, 40, quality=20)
     picture("clean.png", 40, 40)
