@@ -29,10 +29,10 @@ from enhance_cli.engine.batch import Job
 from enhance_cli.engine.models import Models
 from enhance_cli.engine.progress import Event, FileDone, Metrics, Start, Summary
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.engine.work import Enhancement, Plan, remove_leftovers
+from enhance_cli.engine.work import Enhancement, Plan
 from enhance_cli.errors import EnhanceError, GateError, UsageError, WriteError
 from enhance_cli.imaging.encode import EncodeOptions
-from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS
+from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers
 
 DEFAULT_SCALE = 2.0
 INTERRUPTED = 130

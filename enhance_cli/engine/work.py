@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
 import os
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,9 +27,6 @@ from enhance_cli.imaging.picture import Picture
 
 FALLBACK_FORMAT = "PNG"
 """On standard output, and for inputs whose format cannot be written."""
-PART_CHARACTERS = 48
-PART = re.compile(r"\.(.*)\.[0-9a-f]{8}\.part", re.DOTALL)
-"""Names that `files.write_atomic` gives unfinished outputs: the first characters of theirs, and chance."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,28 +264,6 @@ class Enhancement:
         )
         self._records.append(output.parent, record)
         files.write_atomic(output, data)
-
-
-def remove_leftovers(outputs: Iterable[Path], before: float) -> None:
-    """Remove what killed runs left of these outputs: hidden part files last written `before` (epoch s)."""
-    starts: dict[Path, set[str]] = {}
-    for output in outputs:
-        starts.setdefault(output.parent, set()).add(output.name[:PART_CHARACTERS])
-    for folder, names in starts.items():
-        for name in _names_in(folder):
-            match = PART.fullmatch(name)
-            # A part file that vanishes, or may not be removed, does no harm.
-            with contextlib.suppress(OSError):
-                if match and match[1] in names and (folder / name).stat().st_mtime < before:
-                    (folder / name).unlink()
-
-
-def _names_in(folder: Path) -> list[str]:
-    """Nothing of a folder that is not there, or cannot be."""
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
 
 
 def _bytes_of(path: Path) -> bytes:

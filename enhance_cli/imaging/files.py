@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from enhance_cli.errors import WriteError
@@ -30,11 +32,13 @@ __all__ = [
     "holds_alpha",
     "losses",
     "read",
+    "remove_leftovers",
     "write_atomic",
 ]
 
 # With ".", the random part and ".part" even a name of the longest kind stays below 255 bytes.
 _NAME_CHARACTERS = 48
+_PART = re.compile(r"\.(.*)\.[0-9a-f]{8}\.part", re.DOTALL)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -56,6 +60,28 @@ def write_atomic(path: Path, data: bytes) -> None:
         reason = getattr(error, "strerror", None) or error
         raise WriteError(f"{path}: cannot be written ({reason}); nothing was left behind") from error
     _sync_folder(path.parent)
+
+
+def remove_leftovers(outputs: Iterable[Path], before: float) -> None:
+    """Remove part files that killed runs left of these outputs, if last written `before` (epoch s)."""
+    starts: dict[Path, set[str]] = {}
+    for output in outputs:
+        starts.setdefault(output.parent, set()).add(output.name[:_NAME_CHARACTERS])
+    for folder, names in starts.items():
+        for name in _names_in(folder):
+            match = _PART.fullmatch(name)
+            # A part file that vanishes, or may not be removed, does no harm.
+            with contextlib.suppress(OSError):
+                if match and match[1] in names and (folder / name).stat().st_mtime < before:
+                    (folder / name).unlink()
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Nothing of a folder that is not there, or cannot be."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def _write_synced(path: Path, data: bytes) -> None:

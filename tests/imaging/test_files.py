@@ -1,3 +1,4 @@
+import math
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from enhance_cli.imaging.files import (
     encode,
     format_of,
     read,
+    remove_leftovers,
     write_atomic,
 )
 from enhance_cli.imaging.picture import Picture
@@ -88,3 +90,15 @@ def test_a_read_only_folder(tmp_path):
     with pytest.raises(WriteError, match="ermission"):
         write_atomic(tmp_path / "a.png", b"data")
     tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("name", ["plain.png", "x" * 240 + ".png"])
+def test_leftovers_are_known_by_the_names_that_writing_gives(tmp_path, monkeypatch, name):
+    # As if killed just before the renaming.
+    monkeypatch.setattr(os, "replace", lambda part, path: None)
+    write_atomic(tmp_path / name, b"half")
+    remove_leftovers([tmp_path / "other.png", tmp_path / "nowhere" / name], before=math.inf)
+    remove_leftovers([tmp_path / name], before=0)
+    assert len(os.listdir(tmp_path)) == 1
+    remove_leftovers([tmp_path / name], before=math.inf)
+    assert os.listdir(tmp_path) == []
