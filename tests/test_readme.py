@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from enhance_cli.checkpoints.catalog import Weights
 from enhance_cli.cli.main import app
 from enhance_cli.engine.progress import FileDone, Start, Summary
 
@@ -84,6 +85,6 @@ def test_make_targets_named_are_there():
 def test_json_page_names_every_key():
     page = (REPO / "docs" / "json.md").read_text(encoding="utf-8")
     hidden = {"cause", "warnings"}
-    for event in (Start, FileDone, Summary):
+    for event in (Start, FileDone, Summary, Weights):
         for field in fields(event):
             assert f"`{field.name}`" in page or field.name in hidden, (event.__name__, field.name)
