@@ -37,14 +37,19 @@ def verify(weights: Weights) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file as lower-case hex; ModelError if it cannot be read."""
-    digest = hashlib.sha256()
+    """SHA-256 of a weights file as lower-case hex; ModelError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
+        return digest_of(path)
     except OSError as error:
         raise ModelError(f"cannot read weights file {path}: {error.strerror}; check the path") from error
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of any file as lower-case hex, read in pieces; OSError if it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
     return digest.hexdigest()
 
 

@@ -19,7 +19,9 @@ from enhance_cli.engine.progress import Event, FileDone, Seconds, Summary, TileD
 from enhance_cli.errors import EnhanceError, ImageError
 
 DEPTH = 2
-"""Pictures read ahead, and as many waiting to be written; more only where more threads are asked for."""
+"""Pictures read ahead; more only where more threads are asked for."""
+BEHIND = 1
+"""Results waiting to be written, likewise: a 12-megapixel picture enlarged x4 holds 0.6 GB."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def run(
     tally = _Tally(on_event)
     interrupted = False
     with _pool(threads) as readers, _pool(threads) as writers:
-        pipeline = _Pipeline(work, readers, writers, max(DEPTH, threads), tally)
+        pipeline = _Pipeline(work, readers, writers, threads, tally)
         try:
             pipeline.run(jobs)
         except KeyboardInterrupt:
@@ -117,13 +119,14 @@ class _Pipeline(Generic[Read, Made]):
         work: BatchWork[Read, Made],
         readers: ThreadPoolExecutor,
         writers: ThreadPoolExecutor,
-        depth: int,
+        threads: int,
         tally: _Tally,
     ) -> None:
         self._work = work
         self._readers = readers
         self._writers = writers
-        self._depth = depth
+        self._most_ahead = max(DEPTH, threads)
+        self._most_behind = max(BEHIND, threads - 1)
         self._tally = tally
         self._ahead: deque[tuple[Job, Future[_Step[Read]]]] = deque()
         self._behind: deque[Future[FileDone]] = deque()
@@ -136,7 +139,7 @@ class _Pipeline(Generic[Read, Made]):
             read = reading.result()
             self._read_ahead(upcoming)
             made = self._restore(job, read)
-            self._wait_for(self._depth - 1)
+            self._wait_for(self._most_behind - 1)
             self._behind.append(self._writers.submit(self._write, job, made))
         self.settle()
 
@@ -145,7 +148,7 @@ class _Pipeline(Generic[Read, Made]):
         self._wait_for(0)
 
     def _read_ahead(self, upcoming: Iterator[Job]) -> None:
-        while len(self._ahead) < self._depth:
+        while len(self._ahead) < self._most_ahead:
             job = next(upcoming, None)
             if job is None:
                 return
@@ -169,7 +172,7 @@ class _Pipeline(Generic[Read, Made]):
 
         def on_tile(done: int, total: int) -> None:
             self._tally.on_event(TileDone(job.input_name, done, total))
-            self._wait_for(self._depth)
+            self._wait_for(self._most_behind)
 
         start = time.perf_counter()
         result = _guarded(job, lambda: self._work.restore(job, given, on_tile))

@@ -6,7 +6,6 @@ moment leaves no output without its record.  A line without its output does no h
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Container
@@ -14,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from enhance_cli.checkpoints.store import digest_of
 from enhance_cli.errors import ReadError, WriteError
 
 RECORDS_NAME = ".enhance-records.jsonl"
-CHUNK = 1 << 20
 
 Settings = dict[str, Any]
 """Everything but input and weights that decides what the output holds, JSON-serialisable."""
@@ -95,15 +94,11 @@ class Records:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file as lower-case hex; ReadError if it cannot be read."""
-    digest = hashlib.sha256()
+    """SHA-256 of an output as lower-case hex; ReadError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
+        return digest_of(path)
     except OSError as error:
         raise ReadError(f"cannot read {path}: {error.strerror}") from error
-    return digest.hexdigest()
 
 
 def _ends_line(handle: int) -> bool:

@@ -129,7 +129,7 @@ def test_memory_does_not_grow_with_the_batch():
     work = Work()
     run(work, range(40))
     # Ahead and behind, one in the network, and one each that has just been handed over.
-    assert work.most_alive <= 2 * batch.DEPTH + 3
+    assert work.most_alive <= batch.DEPTH + batch.BEHIND + 3
 
 
 def test_an_interrupt_finishes_what_is_being_written_and_begins_nothing():
