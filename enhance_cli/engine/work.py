@@ -202,7 +202,8 @@ class Enhancement:
         width, height = self._plan.size
         if width < picture.width or height < picture.height:
             raise UsageError(
-                f"--size {width}x{height} is smaller than the picture ({picture.width}x{picture.height})"
+                f"--size {width}x{height} is smaller than the picture ({picture.width}x{picture.height}); "
+                "sr only enlarges: ask for more"
             )
         return width, height
 
