@@ -30,7 +30,7 @@ from enhance_cli.engine.models import Models
 from enhance_cli.engine.progress import Event, FileDone, Metrics, Start, Summary
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.work import Enhancement, Plan
-from enhance_cli.errors import EnhanceError, GateError, UsageError, WriteError
+from enhance_cli.errors import EnhanceError, GateError, ReadError, UsageError, WriteError
 from enhance_cli.imaging.encode import EncodeOptions
 from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers
 
@@ -244,6 +244,8 @@ def _interruptible() -> Iterator[None]:
 
 
 def _from_stdin() -> bytes:
+    if sys.stdin is None:
+        raise ReadError("standard input is closed; pipe a picture into it or name a file")
     return sys.stdin.buffer.read()
 
 

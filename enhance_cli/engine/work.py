@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +131,19 @@ class Enhancement:
         return self._measured_again(job, source) if current else source
 
     def restore(self, job: Job, read: Source, on_tile: Callable[[int, int], None]) -> Made:
-        """Choose the weights and the strength, and run the network."""
-        picture, plan = read.picture, self._plan
-        factor = max(read.target[0] / picture.width, read.target[1] / picture.height)
-        model = self._models.model(gray=picture.gray, factor=factor if plan.size else plan.factor)
+        """Choose the weights and the strength, and run the network.
+
+        Three equal channels are restored as one: noise that is the same in all of them is not what
+        colour networks learn, and the result could get a tint.
+        """
+        gray, plan = read.picture.as_gray(), self._plan
+        picture = gray or read.picture
+        model = self._models.model(gray=picture.gray, factor=self._factor(read))
         condition = strength(picture, model, plan.task, plan.condition)
         size = read.target if plan.task == "sr" else None
         restored = model.restorer.restore(picture, size=size, condition=condition.value, on_tile=on_tile)
+        if gray:
+            restored = replace(restored, picture=restored.picture.as_rgb())
         return Made(read, restored, model, condition)
 
     def write(self, job: Job, made: Made) -> FileDone:
@@ -239,7 +245,9 @@ class Enhancement:
         return metrics, baseline
 
     def _factor(self, source: Source) -> float:
-        return self._plan.factor if self._plan.size is None else source.target[0] / source.picture.width
+        if self._plan.size is None:
+            return self._plan.factor
+        return max(source.target[0] / source.picture.width, source.target[1] / source.picture.height)
 
     def _format(self, job: Job, picture: Picture) -> str:
         if job.output is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,3 +61,13 @@ class Picture:
     def full_scale(self) -> int:
         """Largest pixel value: 255 or 65535."""
         return int(np.iinfo(self.pixels.dtype).max)
+
+    def as_gray(self) -> Picture | None:
+        """The same picture with one channel if its three channels are equal (a scan saved as RGB), else None."""
+        if self.gray or not (self.pixels == self.pixels[..., :1]).all():
+            return None
+        return replace(self, pixels=self.pixels[..., :1].copy())
+
+    def as_rgb(self) -> Picture:
+        """The same gray picture with three equal channels."""
+        return replace(self, pixels=self.pixels.repeat(3, axis=2))

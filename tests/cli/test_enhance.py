@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enhance_cli.cli.enhance import _from_stdin
 from enhance_cli.engine.records import RECORDS_NAME
+from enhance_cli.errors import ReadError
 
 
 def files_in(folder):
@@ -157,6 +159,24 @@ def test_gray_and_colour_take_their_own_weights(enhance, picture, tmp_path):
     assert models == {"gray.png": "tiny-sr-gray-x2", "colour.png": "tiny-sr-x2"}
     with Image.open(tmp_path / "out/gray.png") as image:
         assert image.mode == "L"
+
+
+def test_gray_pictures_saved_as_rgb_are_restored_as_gray(enhance, picture, tmp_path):
+    path = picture("in/scan.png", gray=True)
+    with Image.open(path) as image:
+        image.convert("RGB").save(path)
+    outcome = enhance("sr", "--json", "in", "out")
+    assert outcome.of("file")[0]["model"] == "tiny-sr-gray-x2"
+    with Image.open(tmp_path / "out/scan.png") as image:
+        assert image.mode == "RGB"
+        red, green, blue = (np.asarray(band) for band in image.split())
+    assert np.array_equal(red, green) and np.array_equal(red, blue)
+
+
+def test_closed_standard_input_is_one_line(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ReadError, match="standard input is closed"):
+        _from_stdin()
 
 
 def test_the_network_follows_from_the_factor(enhance, picture, size_of, tmp_path):

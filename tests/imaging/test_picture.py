@@ -1,0 +1,20 @@
+import numpy as np
+
+from enhance_cli.imaging.picture import Picture
+
+GRAY = np.random.default_rng(0).integers(0, 256, (5, 4, 1), dtype=np.uint8)
+
+
+def test_equal_channels_are_one_and_come_back():
+    picture = Picture(GRAY.repeat(3, axis=2), alpha=GRAY[..., 0])
+    gray = picture.as_gray()
+    assert gray is not None
+    assert np.array_equal(gray.pixels, GRAY) and gray.alpha is picture.alpha
+    assert np.array_equal(gray.as_rgb().pixels, picture.pixels)
+
+
+def test_one_different_pixel_is_colour_and_gray_is_gray_already():
+    pixels = GRAY.repeat(3, axis=2)
+    pixels[2, 3, 1] ^= 1
+    assert Picture(pixels).as_gray() is None
+    assert Picture(GRAY).as_gray() is None
