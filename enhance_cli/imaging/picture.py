@@ -63,7 +63,7 @@ class Picture:
         return int(np.iinfo(self.pixels.dtype).max)
 
     def as_gray(self) -> Picture | None:
-        """The same picture with one channel if its three channels are equal (a scan saved as RGB), else None."""
+        """The same picture with one channel if its three are equal (a scan saved as RGB), else None."""
         if self.gray or not (self.pixels == self.pixels[..., :1]).all():
             return None
         return replace(self, pixels=self.pixels[..., :1].copy())
