@@ -52,7 +52,7 @@ class Recipe:
     init: str | None = None
     """Name of shipped weights to start from; tensors that do not fit start fresh."""
     scales: tuple[int, ...] = ()
-    """sr: whole factors, one drawn per batch."""
+    """sr of enlarged input: whole factors, each with its share of every batch."""
     quality: tuple[int, int] = (5, 60)
     """dejpeg: range of JPEG qualities."""
     sigma: tuple[float, float] = (0.0, 0.0)

@@ -63,6 +63,8 @@ def _mismatch(recipe: Recipe, spec: ArchSpec) -> str | None:
         )
     if recipe.task == "sr" and spec.pre_upsampled and not recipe.scales:
         return "takes an enlarged picture; name the factors in scales"
+    if len(recipe.scales) > recipe.batch or any(recipe.patch % scale for scale in recipe.scales):
+        return "sees every scale in every batch; make batch that long, and patch a multiple of each"
     if recipe.task == "sr" and not spec.pre_upsampled and (recipe.scales or spec.scale == 1):
         return f"enlarges {spec.scale} times; set its scale to 2 or more and leave out scales"
     if recipe.task != "sr" and spec.scale != 1:
@@ -81,7 +83,12 @@ class _Sr(_Task):
 
     def __call__(self, bank: Bank, n: int) -> Sample:
         scales = self.recipe.scales or (self.spec.scale,)
-        scale = scales[int(torch.randint(len(scales), (1,)))]
+        # Every batch holds all scales: batch norm's statistics would else swing with the scale of the day.
+        shares = torch.arange(n).tensor_split(len(scales))
+        parts = [self._at(scale, bank, len(share)) for scale, share in zip(scales, shares, strict=True)]
+        return Sample(torch.cat([p.degraded for p in parts]), torch.cat([p.clean for p in parts]))
+
+    def _at(self, scale: int, bank: Bank, n: int) -> Sample:
         side = self.recipe.patch // scale if self.spec.pre_upsampled else self.recipe.patch
         clean = bank.crops(n, (side + 2 * self.MARGIN) * scale)
         degraded = shrink_batch(clean, scale)
