@@ -46,7 +46,7 @@ LIMITS = {
     "fine texture that the encoder erased does not come back.",
     "denoise": "Trained on white Gaussian noise: the blotchy noise of camera JPEGs is only partly removed. "
     "Too high a sigma smooths texture.",
-    "deblur": "Trained on seeded uniform motion blur of up to 20 pixels; blur that varies over the picture, "
+    "deblur": "Trained on seeded uniform motion blur of 3 to 10 pixels; blur that varies over the picture, "
     "strong noise and defocus are only partly undone.",
 }
 

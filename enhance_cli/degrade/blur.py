@@ -8,21 +8,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-KERNEL_SIZE = 25
+KERNEL_SIZE = 15
+STEPS = 400
 
 
 def motion_kernel(seed: int, size: int = KERNEL_SIZE) -> NDArray[np.float32]:
     """A (size, size) motion blur kernel that sums to 1.
 
-    The camera follows a path of 6 to 20 pixels (for the default size) whose direction drifts at
-    random, from a straight line to a hook; the kernel is the time spent at each pixel.
+    The camera follows a path of 3 to 10 pixels (for the default size) whose direction drifts at
+    random, from a straight line to a bow; the kernel is the time spent at each pixel. So blurred,
+    Set14 scores about what GoPro's blurred frames score against their sharp ones (25.6 dB).
     """
     rng = np.random.default_rng(seed)
-    length = rng.uniform(6, 20) * size / KERNEL_SIZE
-    steps = 16 * size
-    bend = rng.uniform(0, 0.12)
-    angles = rng.uniform(0, 2 * np.pi) + np.cumsum(bend * rng.standard_normal(steps))
-    path = np.cumsum(np.stack([np.sin(angles), np.cos(angles)]), axis=1) * length / steps
+    length = rng.uniform(3, 10) * size / KERNEL_SIZE
+    bend = rng.uniform(0, 0.06)
+    angles = rng.uniform(0, 2 * np.pi) + np.cumsum(bend * rng.standard_normal(STEPS))
+    path = np.cumsum(np.stack([np.sin(angles), np.cos(angles)]), axis=1) * length / STEPS
     path += (size - 1) / 2 - (path.max(axis=1, keepdims=True) + path.min(axis=1, keepdims=True)) / 2
     return _splat(path, size)
 

@@ -130,7 +130,7 @@ class _Noise(_Task):
 
 class _Blur(_Task):
     # Share of samples left sharp, so that the network learns to leave a good picture alone.
-    SHARP = 0.1
+    SHARP = 0.05
 
     def __init__(self, recipe: Recipe, spec: ArchSpec) -> None:
         super().__init__(recipe, spec)
