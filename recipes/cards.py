@@ -3,7 +3,7 @@
     python recipes/cards.py --data-root DIR [--dataset NAME]... [WEIGHTS...]
 
 Without names, every weights file whose bytes have changed since it was last scored is scored anew; without
---dataset on the usual sets of its task. Scores are kept in weights/scores.json.
+--dataset on the usual sets of its task and colour. Scores are kept in weights/scores.json.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ from enhance_cli.checkpoints.reader import load_weights
 SHELF = Path(__file__).parents[1] / "weights"
 SCORES = SHELF / "scores.json"
 SETS = {
-    "sr": ("Set5", "Set14", "BSD100"),
-    "dejpeg": ("Classic5", "LIVE1"),
-    "denoise": ("BSD68", "Set12", "CBSD68"),
-    "deblur": ("Set14", "BSD100"),
+    ("sr", "rgb"): ("Set5", "Set14", "BSD100"),
+    ("sr", "y"): ("Set5",),
+    ("dejpeg", "gray"): ("Classic5", "LIVE1"),
+    ("dejpeg", "rgb"): ("LIVE1",),
+    ("dejpeg", "y"): ("Classic5",),
+    ("denoise", "gray"): ("BSD68", "Set12"),
+    ("denoise", "rgb"): ("CBSD68",),
+    ("deblur", "gray"): ("Set14", "BSD100"),
+    ("deblur", "rgb"): ("Set14", "BSD100"),
 }
+"""What a model is scored on unasked, by task and colour; luma networks are slow ones so far."""
 HEAD = """# Model cards
 
 Written by `recipes/cards.py` from the catalog, from what each weights file says of itself and from
@@ -63,7 +69,7 @@ def main() -> None:
     for weights in known.values():
         stale = scores.get(weights.name, {}).get("sha256") != weights.sha256
         if weights.name in wish.names or (stale and not wish.names):
-            rows = list(score(weights, wish.dataset or SETS[weights.task], wish.data_root))
+            rows = list(score(weights, wish.dataset or SETS[weights.task, weights.colour], wish.data_root))
             scores[weights.name] = {"sha256": weights.sha256, "rows": rows}
             kept = {name: scores[name] for name in known if name in scores}
             SCORES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
