@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+RGB_MEAN = (0.4488, 0.4371, 0.4040)
+"""Mean of the DIV2K training pictures, for values in 0..1."""
+STAGES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
+"""Enlargements by sub-pixel shuffle that make up each scale."""
 
 
 def conv_chain(
@@ -20,3 +26,47 @@ def conv_chain(
             layers.append(nn.BatchNorm2d(n_feats, eps=1e-4))
         layers.append(nn.ReLU())
     return nn.Sequential(*layers, nn.Conv2d(n_feats, n_out, 3, padding=1))
+
+
+def conv(n_in: int, n_out: int, size: int = 3) -> nn.Conv2d:
+    """A convolution that keeps height and width."""
+    return nn.Conv2d(n_in, n_out, size, padding=size // 2)
+
+
+class ResBlock(nn.Module):
+    """EDSR's residual block (Lim et al. 2017, figure 2c): conv, ReLU, conv, scaled, plus the input."""
+
+    def __init__(self, n_feats: int, res_scale: float = 1.0, size: int = 3) -> None:
+        super().__init__()
+        self.res_scale = res_scale
+        self.body = nn.Sequential(conv(n_feats, n_feats, size), nn.ReLU(), conv(n_feats, n_feats, size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, n_feats, H, W), same shape out."""
+        return x + self.res_scale * self.body(x)
+
+
+class MeanShift(nn.Conv2d):
+    """Adds sign times the mean colour of values in 0..value_range, as a 1x1 convolution.
+
+    A module with stored tensors and no constant: published files carry their own, sometimes trained, values.
+    """
+
+    def __init__(self, sign: int, value_range: float = 255.0) -> None:
+        super().__init__(3, 3, 1)
+        nominal = {
+            "weight": torch.eye(3).view(3, 3, 1, 1),
+            "bias": sign * value_range * torch.tensor(RGB_MEAN),
+        }
+        self.load_state_dict(nominal)
+        self.requires_grad_(False)
+
+
+def upsampler(scale: int, n_feats: int) -> nn.Sequential:
+    """Sub-pixel enlargement (Shi et al. 2016) in stages of 2 or 3; ValueError for other scales than 2, 3, 4, 8."""
+    if scale not in STAGES:
+        raise ValueError(f"scale must be one of {', '.join(map(str, STAGES))}, not {scale}")
+    layers: list[nn.Module] = []
+    for factor in STAGES[scale]:
+        layers += [conv(n_feats, n_feats * factor**2), nn.PixelShuffle(factor)]
+    return nn.Sequential(*layers)

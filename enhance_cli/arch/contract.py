@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from torch import nn
 
-Task = Literal["sr", "dejpeg", "denoise", "deblur"]
+Task = Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"]
 Colour = Literal["y", "gray", "rgb"]
 Condition = Literal["sigma", "quality"]
 Tiling = Literal["exact", "approximate", "whole"]
@@ -44,12 +44,25 @@ class ArchSpec:
     tiling: Tiling = "exact"
     """"exact": tiles with the full halo give the whole picture's result; "approximate": something
     averages over the whole map; "whole": never tiled."""
+    tile: int | None = None
+    """Side of the tiles, in input pixels, that are taken unasked, for networks whose memory grows with the
+    square of the area; None: by the memory that feature maps take."""
     condition: Condition | None = None
     """Second argument, (N, 1, 1, 1) float32: noise sigma / 255, or JPEG quality / 100."""
     output: int | None = None
     """Which of several outputs is the result; None for networks with one output."""
     half: tuple[Literal["bfloat16", "float16"], ...] = ("bfloat16", "float16")
     """Reduced precisions in which the network is known to be harmless."""
+
+    def for_task(self, task: Task) -> ArchSpec:
+        """The spec when the network does that task.
+
+        One channel of a colour picture is its luma where JPEG or a missing resolution is to be mended, as in
+        all papers; and a network that keeps the size enlarges what was enlarged before (DnCNN-3).
+        """
+        if self.colour != "gray" or task not in ("sr", "dejpeg"):
+            return self
+        return replace(self, colour="y", pre_upsampled=task == "sr" and self.scale == 1)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from enhance_cli.arch.edsr import EDSR, RGB_MEAN, spec
+from enhance_cli.arch.blocks import RGB_MEAN
+from enhance_cli.arch.edsr import EDSR, spec
 
 FULL = {"n_blocks": 32, "n_feats": 256, "res_scale": 0.1}
 

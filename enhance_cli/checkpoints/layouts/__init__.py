@@ -1,0 +1,12 @@
+"""How other people's checkpoints name the tensors of the networks we have, written out by hand.
+
+One file per network, each with a tuple LAYOUTS; the first layout that knows a file's keys reads it.
+"""
+
+from __future__ import annotations
+
+from enhance_cli.checkpoints.layouts import edsr
+from enhance_cli.checkpoints.layouts.contract import Layout
+
+LAYOUTS: tuple[Layout, ...] = (*edsr.LAYOUTS,)
+"""Order matters only where one layout's marks are part of another's."""

@@ -1,0 +1,125 @@
+"""What a layout is: the way from a foreign file's tensors to one of our networks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isqrt
+
+import torch
+from torch import Tensor
+
+from enhance_cli.arch.blocks import MeanShift
+from enhance_cli.arch.contract import Parameters, Task
+from enhance_cli.errors import ModelError
+
+Tensors = Mapping[str, Tensor]
+"""A checkpoint's tensors by its own keys, wrappers such as "module." already removed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user said besides the file; a layout takes from it what the file leaves open."""
+
+    task: Task | None = None
+    scale: float | None = None
+    """Enlargement asked for, for files that hold several."""
+    condition: float | None = None
+    """Strength asked for (noise sigma 0..255), for files that hold a network for each."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """`--arch-option NAME=VALUE`, for hyper-parameters that shapes do not reveal."""
+
+    def number(self, name: str, default: float) -> float:
+        """The option as a number; ModelError if it is none."""
+        text = self.options.get(name)
+        try:
+            return default if text is None else float(text)
+        except ValueError:
+            raise ModelError(
+                f"--arch-option {name}={text} is not a number; write it like {name}={default:g}"
+            ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recognised:
+    """What a foreign file holds."""
+
+    title: str
+    """Network and whose key names: "RCAN (authors' keys)"."""
+    arch: str
+    """Key in the registry of networks."""
+    parameters: Parameters
+    tensors: dict[str, Tensor]
+    """All of the network's, under our keys; values in the scale that our network works in."""
+    tasks: tuple[Task, ...]
+    """What such weights are published for; the first is taken where nobody says."""
+    dropped: tuple[str, ...] = ()
+    """Keys of the file that have no influence on the result and were left out."""
+    options: tuple[str, ...] = ()
+    """Options that this layout knows."""
+    notes: tuple[str, ...] = ()
+    """What had to be assumed, one line each, with the option that says otherwise."""
+
+
+Layout = Callable[[Tensors, Wanted], Recognised | None]
+"""None: the keys are not of this layout.  ModelError: they are, but the file cannot be used as it is."""
+
+
+def count(tensors: Tensors, pattern: str) -> int:
+    """How many of pattern.format(0), pattern.format(1), ... there are in a row."""
+    n = 0
+    while pattern.format(n) in tensors:
+        n += 1
+    return n
+
+
+def enlargement(tensors: Tensors, pattern: str = "tail.0.{}.weight") -> int:
+    """Scale of a sub-pixel upsampler: convolutions at even indices, each giving factor^2 times its channels."""
+    factor, i = 1, 0
+    while (weight := tensors.get(pattern.format(i))) is not None:
+        factor *= isqrt(weight.shape[0] // weight.shape[1])
+        i += 2
+    return factor
+
+
+def renamed(tensors: Tensors, *rules: tuple[str, str]) -> dict[str, Tensor]:
+    """Keys rewritten by the first regular expression of (pattern, replacement) that matches them whole."""
+    return {_rewritten(key, rules): tensor for key, tensor in tensors.items()}
+
+
+def _rewritten(key: str, rules: tuple[tuple[str, str], ...]) -> str:
+    for pattern, replacement in rules:
+        if re.fullmatch(pattern, key):
+            return re.sub(pattern, replacement, key)
+    return key
+
+
+def with_mean_shift(tensors: Tensors, value_range: float = 255.0) -> dict[str, Tensor]:
+    """The tensors with sub_mean and add_mean at their nominal values where the file has none."""
+    nominal = {
+        f"{name}.{key}": value
+        for name, sign in (("sub_mean", -1), ("add_mean", 1))
+        for key, value in MeanShift(sign, value_range).state_dict().items()
+    }
+    return {**nominal, **tensors}
+
+
+def shape(tensors: Tensors, key: str, n_dims: int = 4) -> tuple[int, ...]:
+    """The tensor's shape; ModelError if it is not there or has another number of axes."""
+    if key not in tensors:
+        raise ModelError(f"weight {key!r} is missing")
+    found = tuple(tensors[key].shape)
+    if len(found) != n_dims or 0 in found:
+        raise ModelError(f"weight {key!r} has shape {found}, which fits no network known")
+    return found
+
+
+def zeros_for_batches(tensors: Tensors) -> dict[str, Tensor]:
+    """The tensors with the batch counters that files older than PyTorch 0.4 do not have."""
+    counters = {
+        key.replace("running_mean", "num_batches_tracked"): torch.tensor(0)
+        for key in tensors
+        if key.endswith("running_mean")
+    }
+    return {**counters, **tensors}
