@@ -63,7 +63,7 @@ class MeanShift(nn.Conv2d):
 
 
 def upsampler(scale: int, n_feats: int) -> nn.Sequential:
-    """Sub-pixel enlargement (Shi et al. 2016) in stages of 2 or 3; ValueError for other scales than 2, 3, 4, 8."""
+    """Sub-pixel enlargement (Shi et al. 2016) in stages; ValueError unless scale is 2, 3, 4 or 8."""
     if scale not in STAGES:
         raise ValueError(f"scale must be one of {', '.join(map(str, STAGES))}, not {scale}")
     layers: list[nn.Module] = []

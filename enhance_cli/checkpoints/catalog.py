@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-TASKS = ("sr", "dejpeg", "denoise", "deblur")
+TASKS = ("sr", "dejpeg", "denoise", "deblur", "demosaic")
 COLOURS = ("y", "gray", "rgb")
 
 

@@ -20,9 +20,8 @@ def recognise(tensors: Tensors, wanted: Wanted | None = None) -> Recognised:
         try:
             found = layout(tensors, wanted)
         except (KeyError, IndexError, ValueError, ArithmeticError, AttributeError) as error:
-            raise ModelError(
-                f"its keys are like those of {layout.__name__} but do not add up: {error}"
-            ) from error
+            reason = f"{type(error).__name__}: {error}"
+            raise ModelError(f"its keys are like {layout.__name__}'s but do not add up ({reason})") from error
         if found is not None:
             return _checked(found, wanted)
     some = ", ".join(list(tensors)[:SHOWN])

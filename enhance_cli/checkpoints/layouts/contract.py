@@ -75,7 +75,7 @@ def count(tensors: Tensors, pattern: str) -> int:
 
 
 def enlargement(tensors: Tensors, pattern: str = "tail.0.{}.weight") -> int:
-    """Scale of a sub-pixel upsampler: convolutions at even indices, each giving factor^2 times its channels."""
+    """Scale of a sub-pixel upsampler: convolutions at even indices, giving factor^2 times the channels."""
     factor, i = 1, 0
     while (weight := tensors.get(pattern.format(i))) is not None:
         factor *= isqrt(weight.shape[0] // weight.shape[1])
