@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from enhance_cli.arch import aim, compact, dncnn, edsr, ffdnet, mimo_unet, unet
+from enhance_cli.arch import (
+    aim,
+    arcnn,
+    compact,
+    dncnn,
+    edsr,
+    espcn,
+    ffdnet,
+    fsrcnn,
+    memnet,
+    mimo_unet,
+    srcnn,
+    unet,
+    vdsr,
+)
 from enhance_cli.arch.contract import Architecture
 
 ARCHITECTURES: dict[str, Architecture] = {
     "aim": Architecture(aim.AIM, aim.spec),
+    "arcnn": Architecture(arcnn.ARCNN, arcnn.spec),
     "compact": Architecture(compact.Compact, compact.spec),
     "dncnn": Architecture(dncnn.DnCNN, dncnn.spec),
     "edsr": Architecture(edsr.EDSR, edsr.spec),
+    "espcn": Architecture(espcn.ESPCN, espcn.spec),
     "ffdnet": Architecture(ffdnet.FFDNet, ffdnet.spec),
+    "fsrcnn": Architecture(fsrcnn.FSRCNN, fsrcnn.spec),
+    "memnet": Architecture(memnet.MemNet, memnet.spec),
     "mimo_unet": Architecture(mimo_unet.MIMOUNet, mimo_unet.spec),
+    "srcnn": Architecture(srcnn.SRCNN, srcnn.spec),
     "unet": Architecture(unet.UNet, unet.spec),
+    "vdsr": Architecture(vdsr.VDSR, vdsr.spec),
 }

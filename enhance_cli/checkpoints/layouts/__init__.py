@@ -5,8 +5,15 @@ One file per network, each with a tuple LAYOUTS; the first layout that knows a f
 
 from __future__ import annotations
 
-from enhance_cli.checkpoints.layouts import edsr
+from enhance_cli.checkpoints.layouts import arcnn, edsr, espcn, fsrcnn, srcnn, vdsr
 from enhance_cli.checkpoints.layouts.contract import Layout
 
-LAYOUTS: tuple[Layout, ...] = (*edsr.LAYOUTS,)
+LAYOUTS: tuple[Layout, ...] = (
+    *arcnn.LAYOUTS,
+    *edsr.LAYOUTS,
+    *espcn.LAYOUTS,
+    *fsrcnn.LAYOUTS,
+    *srcnn.LAYOUTS,
+    *vdsr.LAYOUTS,
+)
 """Order matters only where one layout's marks are part of another's."""

@@ -115,6 +115,14 @@ def shape(tensors: Tensors, key: str, n_dims: int = 4) -> tuple[int, ...]:
     return found
 
 
+def n_colours(tensors: Tensors, key: str) -> int:
+    """Input channels of the first convolution; ModelError unless it takes one colour or RGB."""
+    found = shape(tensors, key)[1]
+    if found not in (1, 3):
+        raise ModelError(f"weight {key!r} takes {found} channels; pictures here have 1 or 3")
+    return found
+
+
 def zeros_for_batches(tensors: Tensors) -> dict[str, Tensor]:
     """The tensors with the batch counters that files older than PyTorch 0.4 do not have."""
     counters = {
