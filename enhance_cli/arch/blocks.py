@@ -46,6 +46,12 @@ class ResBlock(nn.Module):
         return x + self.res_scale * self.body(x)
 
 
+def channel_gate(n_feats: int, reduction: int) -> nn.Sequential:
+    """Weights in 0..1 for channels, (N, n_feats, 1, 1) -> same: narrowed, ReLU, widened, sigmoid."""
+    narrow = n_feats // reduction
+    return nn.Sequential(conv(n_feats, narrow, 1), nn.ReLU(), conv(narrow, n_feats, 1), nn.Sigmoid())
+
+
 class MeanShift(nn.Conv2d):
     """Adds sign times the mean colour of values in 0..value_range, as a 1x1 convolution.
 

@@ -28,8 +28,11 @@ SMALL = {
     + [{"scale": 2, "n_colours": 3, "n_feats": (6, 4)}],
     "ffdnet": [{"n_feats": 4, "n_layers": 4}, {"n_colours": 3, "n_feats": 4, "n_layers": 3}],
     "fsrcnn": [{"scale": s, "n_feats": 6, "n_shrunk": 4, "n_mappings": s - 1} for s in (2, 3, 4)],
+    "mdsr": [{"scale": s, "n_feats": 4, "n_blocks": s} for s in (2, 3, 4)],
     "memnet": [{"n_feats": 4, "n_blocks": 2, "n_units": 1}, {"n_feats": 4, "n_blocks": 1, "n_units": 3}],
     "mimo_unet": [{"n_res": 1, "n_feats": 4}, {"n_res": 2, "n_feats": 4}],
+    "rcan": [{"scale": s, "n_groups": 2, "n_blocks": 1, "n_feats": 8, "reduction": 4} for s in (2, 3, 8)],
+    "san": [{"scale": s, "n_groups": 2, "n_blocks": 1, "n_feats": 8, "reduction": 4} for s in (2, 3)],
     "srcnn": [
         {"n_feats": (6, 4)},
         {"n_colours": 3, "kernels": (5, 1, 3), "n_feats": (6, 4)},

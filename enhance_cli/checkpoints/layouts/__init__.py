@@ -5,7 +5,7 @@ One file per network, each with a tuple LAYOUTS; the first layout that knows a f
 
 from __future__ import annotations
 
-from enhance_cli.checkpoints.layouts import arcnn, edsr, espcn, fsrcnn, srcnn, vdsr
+from enhance_cli.checkpoints.layouts import arcnn, edsr, espcn, fsrcnn, mdsr, rcan, san, srcnn, vdsr
 from enhance_cli.checkpoints.layouts.contract import Layout
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -13,6 +13,9 @@ LAYOUTS: tuple[Layout, ...] = (
     *edsr.LAYOUTS,
     *espcn.LAYOUTS,
     *fsrcnn.LAYOUTS,
+    *mdsr.LAYOUTS,
+    *rcan.LAYOUTS,
+    *san.LAYOUTS,
     *srcnn.LAYOUTS,
     *vdsr.LAYOUTS,
 )
