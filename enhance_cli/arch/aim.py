@@ -8,9 +8,12 @@ The paper has no public code. What it leaves open, and what is chosen here:
   is added to that of every later module before the sigmoid.
 * Head and tail are two convolutions each with a ReLU between them, without batch norm, because they
   carry the picture itself; every convolution inside a module is normalised.
+* Plain bottleneck. The paper says of its Arch1 only that it is a feed-forward bottleneck of the same depth.
+  Here a module then is three plain convolutions in a row, as many as lie one behind the other in an
+  inception module; the features are halved in between, and head, tail and short skips stay.
 
 With these the ablation without attention has 1.27 M parameters (paper's Arch2: nearly 1.3 M) and the
-final model 1.56 M (Arch3: nearly 1.6 M).
+final model 1.56 M (Arch3: nearly 1.6 M). The plain one has 0.35 M; the paper tells no number.
 """
 
 from __future__ import annotations
@@ -27,15 +30,23 @@ DILATIONS = (1, 2, 3, 5)
 class AIM(nn.Module):
     """x: (N, 1, H, W) luma in [0, 1], enlarged to the output size -> same shape, not clipped.
 
-    n_feats must be a multiple of 4. `attention=False` is the paper's Arch2.
+    n_feats must be a multiple of 4. The paper's ablations: `attention=False` is Arch2, and with
+    `inception=False` too it is Arch1; there is no attention without branches to weigh (ValueError).
     """
 
-    def __init__(self, *, n_modules: int = 6, n_feats: int = 64, attention: bool = True) -> None:
+    def __init__(
+        self, *, n_modules: int = 6, n_feats: int = 64, attention: bool = True, inception: bool = True
+    ) -> None:
         super().__init__()
+        if attention and not inception:
+            raise ValueError("attention weighs inception branches: inception=False wants attention=False")
         self.head = nn.Sequential(
             nn.Conv2d(1, n_feats, 3, padding=1), nn.ReLU(), nn.Conv2d(n_feats, n_feats, 3, padding=1)
         )
-        self.body = nn.ModuleList(InceptionModule(n_feats, attention) for _ in range(n_modules))
+        self.body = nn.ModuleList(
+            InceptionModule(n_feats, attention) if inception else PlainModule(n_feats)
+            for _ in range(n_modules)
+        )
         self.tail = nn.Sequential(
             nn.Conv2d(n_feats, n_feats, 3, padding=1), nn.ReLU(), nn.Conv2d(n_feats, 1, 3, padding=1)
         )
@@ -76,6 +87,21 @@ class InceptionModule(nn.Module):
         return x + torch.sigmoid(logits)[:, :, None, None] * y, vector
 
 
+class PlainModule(nn.Module):
+    """What Arch1 has in place of an inception module: D to D/2, D/2 to D/2 and back to D, plus the input."""
+
+    def __init__(self, n_feats: int) -> None:
+        super().__init__()
+        half = n_feats // 2
+        self.layers = nn.Sequential(
+            _normed(n_feats, half), nn.ReLU(), _normed(half, half), nn.ReLU(), _normed(half, n_feats)
+        )
+
+    def forward(self, x: Tensor, earliest: Tensor | None) -> tuple[Tensor, None]:
+        """x: (N, D, H, W) -> same shape, and no attention vector."""
+        return x + self.layers(x), None
+
+
 class Branch(nn.Sequential):
     """A dilated and a plain 3x3 convolution, each with batch norm; no activation before the joint ReLU."""
 
@@ -102,9 +128,13 @@ def _normed(n_in: int, n_out: int, dilation: int = 1) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(n_out))
 
 
-def spec(*, n_modules: int = 6, n_feats: int = 64, attention: bool = True) -> ArchSpec:
+def spec(
+    *, n_modules: int = 6, n_feats: int = 64, attention: bool = True, inception: bool = True
+) -> ArchSpec:
     """How `AIM` with these parameters wants to be fed; halo in enlarged pixels."""
-    # Widest branch, its second convolution, the reducing convolution; head and tail are two each.
-    halo = n_modules * (max(DILATIONS) + 2) + 4
+    # Of a module: the widest branch, its second convolution and the reducing one.
+    widest = max(DILATIONS) if inception else 1
+    # Head and tail are two convolutions each.
+    halo = n_modules * (widest + 2) + 4
     # Channel attention averages over the whole map.
     return ArchSpec(colour="y", pre_upsampled=True, halo=halo, tiling="approximate" if attention else "exact")

@@ -4,12 +4,49 @@ import torch
 from enhance_cli.arch.aim import AIM, spec
 
 SMALL = {"n_modules": 3, "n_feats": 8}
+PLAIN = {"attention": False, "inception": False}
+"""The paper's Arch1."""
 
 
 @pytest.mark.parametrize(("attention", "paper"), [(False, 1.3e6), (True, 1.6e6)])
 def test_has_nearly_the_size_told_by_the_paper(count_parameters, attention, paper):
     with torch.device("meta"):
         assert 0.97 * paper < count_parameters(AIM(attention=attention)) < paper
+
+
+def test_the_plain_ablation_is_as_deep_as_the_others():
+    assert longest_path(AIM(**SMALL, **PLAIN)) == longest_path(AIM(**SMALL)) == 3 * 3 + 4
+
+
+def longest_path(net):
+    """Convolutions one behind the other; of parallel branches one counts."""
+    parallel = [convolutions(b) for m in net.body if hasattr(m, "branches") for b in m.branches[1:]]
+    return convolutions(net.head) + convolutions(net.body) + convolutions(net.tail) - sum(parallel)
+
+
+def convolutions(module):
+    return sum(isinstance(child, torch.nn.Conv2d) for child in module.modules())
+
+
+@torch.no_grad()
+def test_the_plain_ablation_narrows_in_between_and_has_no_dilation():
+    chain = [m for m in AIM(**PLAIN).body[0].modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [(conv.in_channels, conv.out_channels) for conv in chain] == [(64, 32), (32, 32), (32, 64)]
+    assert all(conv.dilation == (1, 1) for conv in chain)
+
+
+@torch.no_grad()
+def test_plain_modules_keep_the_short_skip():
+    net = AIM(**SMALL, **PLAIN).eval()
+    for module in net.body:
+        module.layers[-1][1].weight.zero_()
+    x = torch.rand(1, 1, 9, 13)
+    torch.testing.assert_close(net(x), x + net.tail(net.head(x)))
+
+
+def test_attention_without_branches_is_refused():
+    with pytest.raises(ValueError, match="attention=False"):
+        AIM(inception=False)
 
 
 @torch.no_grad()
@@ -81,3 +118,4 @@ def test_gradients_reach_every_parameter():
 def test_spec_wants_enlarged_luma_and_knows_that_attention_sees_everything():
     assert (spec().colour, spec().pre_upsampled, spec().scale) == ("y", True, 1)
     assert (spec().tiling, spec(attention=False).tiling) == ("approximate", "exact")
+    assert (spec(**PLAIN).tiling, spec(**PLAIN).halo) == ("exact", 6 * 3 + 4)

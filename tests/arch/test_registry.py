@@ -16,6 +16,7 @@ SMALL = {
         {"n_modules": 2, "n_feats": 4},
         {"n_modules": 1, "n_feats": 4, "attention": False},
         {"n_modules": 2, "n_feats": 4, "attention": False},
+        {"n_modules": 2, "n_feats": 4, "attention": False, "inception": False},
     ],
     "arcnn": [{}, {"n_colours": 1}, {"fast": True}],
     "compact": [{"scale": s, "n_feats": 4, "n_blocks": s} for s in (1, 2, 3, 4)],
