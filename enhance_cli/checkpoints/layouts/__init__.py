@@ -5,7 +5,18 @@ One file per network, each with a tuple LAYOUTS; the first layout that knows a f
 
 from __future__ import annotations
 
-from enhance_cli.checkpoints.layouts import arcnn, edsr, espcn, fsrcnn, mdsr, rcan, san, srcnn, vdsr
+from enhance_cli.checkpoints.layouts import (
+    arcnn,
+    edsr,
+    espcn,
+    fsrcnn,
+    mdsr,
+    mimo_unet,
+    rcan,
+    san,
+    srcnn,
+    vdsr,
+)
 from enhance_cli.checkpoints.layouts.contract import Layout
 
 LAYOUTS: tuple[Layout, ...] = (
@@ -14,6 +25,7 @@ LAYOUTS: tuple[Layout, ...] = (
     *espcn.LAYOUTS,
     *fsrcnn.LAYOUTS,
     *mdsr.LAYOUTS,
+    *mimo_unet.LAYOUTS,
     *rcan.LAYOUTS,
     *san.LAYOUTS,
     *srcnn.LAYOUTS,
