@@ -33,6 +33,11 @@ SMALL = {
     "memnet": [{"n_feats": 4, "n_blocks": 2, "n_units": 1}, {"n_feats": 4, "n_blocks": 1, "n_units": 3}],
     "mimo_unet": [{"n_res": 1, "n_feats": 4}, {"n_res": 2, "n_feats": 4}],
     "rcan": [{"scale": s, "n_groups": 2, "n_blocks": 1, "n_feats": 8, "reduction": 4} for s in (2, 3, 8)],
+    "rnan": [
+        {"n_colours": 1, "n_groups": 3, "n_feats": 4},
+        {"n_groups": 2, "n_feats": 4},
+        {"scale": 3, "n_groups": 3, "n_feats": 4},
+    ],
     "san": [{"scale": s, "n_groups": 2, "n_blocks": 1, "n_feats": 8, "reduction": 4} for s in (2, 3)],
     "srcnn": [
         {"n_feats": (6, 4)},
