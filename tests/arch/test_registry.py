@@ -20,6 +20,7 @@ SMALL = {
     ],
     "arcnn": [{}, {"n_colours": 1}, {"fast": True}],
     "compact": [{"scale": s, "n_feats": 4, "n_blocks": s} for s in (1, 2, 3, 4)],
+    "csnln": [{"scale": s, "n_feats": 4, "depth": 2} for s in (2, 3, 4)],
     "dncnn": [
         {"n_feats": 4, "n_layers": 4},
         {"n_colours": 3, "n_feats": 4, "n_layers": 5, "batch_norm": True},

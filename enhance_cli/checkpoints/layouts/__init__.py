@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enhance_cli.checkpoints.layouts import (
     arcnn,
+    csnln,
     edsr,
     espcn,
     fsrcnn,
@@ -22,6 +23,7 @@ from enhance_cli.checkpoints.layouts.contract import Layout
 
 LAYOUTS: tuple[Layout, ...] = (
     *arcnn.LAYOUTS,
+    *csnln.LAYOUTS,
     *edsr.LAYOUTS,
     *espcn.LAYOUTS,
     *fsrcnn.LAYOUTS,
