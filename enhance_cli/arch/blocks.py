@@ -47,7 +47,12 @@ class ResBlock(nn.Module):
 
 
 def channel_gate(n_feats: int, reduction: int) -> nn.Sequential:
-    """Weights in 0..1 for channels, (N, n_feats, 1, 1) -> same: narrowed, ReLU, widened, sigmoid."""
+    """Weights in 0..1 for channels, (N, n_feats, 1, 1) -> same: narrowed, ReLU, widened, sigmoid.
+
+    ValueError unless reduction is in 1..n_feats.
+    """
+    if not 1 <= reduction <= n_feats:
+        raise ValueError(f"reduction must be 1 to {n_feats} for {n_feats} features, not {reduction}")
     narrow = n_feats // reduction
     return nn.Sequential(conv(n_feats, narrow, 1), nn.ReLU(), conv(narrow, n_feats, 1), nn.Sigmoid())
 

@@ -84,6 +84,12 @@ def test_any_size_goes_through(size):
     assert y.isfinite().all()
 
 
+@pytest.mark.parametrize("reduction", [0, 9])
+def test_channels_cannot_be_narrowed_to_nothing(reduction):
+    with pytest.raises(ValueError, match=f"1 to 8 for 8 features, not {reduction}"):
+        RCAN(scale=2, **{**SMALL, "reduction": reduction})
+
+
 def test_spec_knows_that_attention_sees_everything():
     assert spec(scale=2).tiling == "approximate"
     # The convolutions see as far as those of an EDSR with the same ones.
