@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -73,11 +75,16 @@ class MeanShift(nn.Conv2d):
         self.requires_grad_(False)
 
 
-def upsampler(scale: int, n_feats: int) -> nn.Sequential:
-    """Sub-pixel enlargement (Shi et al. 2016) in stages; ValueError unless scale is 2, 3, 4 or 8."""
+def upsampler(scale: int, n_feats: int, activation: Callable[[], nn.Module] | None = None) -> nn.Sequential:
+    """Sub-pixel enlargement (Shi et al. 2016) in stages; ValueError unless scale is 2, 3, 4 or 8.
+
+    Stages are two layers each, or three with an activation at their end.
+    """
     if scale not in STAGES:
         raise ValueError(f"scale must be one of {', '.join(map(str, STAGES))}, not {scale}")
     layers: list[nn.Module] = []
     for factor in STAGES[scale]:
         layers += [conv(n_feats, n_feats * factor**2), nn.PixelShuffle(factor)]
+        if activation:
+            layers.append(activation())
     return nn.Sequential(*layers)

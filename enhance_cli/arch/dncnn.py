@@ -3,11 +3,6 @@
 Section III: a plain chain of 3x3 convolutions that predicts the noise ("residual learning"). State-dict
 keys are those of the authors' PyTorch code (KAIR): `model.0`, `model.2`, ... With `batch_norm` it is the
 training layout ("Conv+BN+ReLU"); the published files have it merged into the convolutions.
-
-The older public layouts hold the same network under `dncnn.N` (possibly `module.dncnn.N`), with the same
-N as the batch norm layout here. They become ours by renaming to `model.N`, a zero bias for every
-convolution that has none, and, where they were normalised with another epsilon than our 1e-4, by adding
-the difference (theirs - 1e-4) to `running_var`. Some of them return the noise instead of the clean picture.
 """
 
 from __future__ import annotations

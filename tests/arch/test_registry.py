@@ -28,11 +28,14 @@ SMALL = {
     "edsr": [{"scale": s, "n_feats": 4, "n_blocks": s} for s in (2, 3, 4)],
     "espcn": [{"scale": s, "n_feats": (6, 4)} for s in (2, 3, 4)]
     + [{"scale": 2, "n_colours": 3, "n_feats": (6, 4)}],
+    "fdncnn": [{"n_feats": 4, "n_layers": 4}, {"n_colours": 3, "n_feats": 4, "n_layers": 3}],
     "ffdnet": [{"n_feats": 4, "n_layers": 4}, {"n_colours": 3, "n_feats": 4, "n_layers": 3}],
     "fsrcnn": [{"scale": s, "n_feats": 6, "n_shrunk": 4, "n_mappings": s - 1} for s in (2, 3, 4)],
+    "ircnn": [{"n_feats": 4}, {"n_colours": 3, "n_feats": 4}],
     "mdsr": [{"scale": s, "n_feats": 4, "n_blocks": s} for s in (2, 3, 4)],
     "memnet": [{"n_feats": 4, "n_blocks": 2, "n_units": 1}, {"n_feats": 4, "n_blocks": 1, "n_units": 3}],
     "mimo_unet": [{"n_res": 1, "n_feats": 4}, {"n_res": 2, "n_feats": 4}],
+    "msrresnet": [{"scale": s, "n_feats": 4, "n_blocks": s % 3} for s in (2, 3, 4)],
     "rcan": [{"scale": s, "n_groups": 2, "n_blocks": 1, "n_feats": 8, "reduction": 4} for s in (2, 3, 8)],
     "rnan": [
         {"n_colours": 1, "n_groups": 3, "n_feats": 4},
@@ -44,6 +47,8 @@ SMALL = {
         {"n_feats": (6, 4)},
         {"n_colours": 3, "kernels": (5, 1, 3), "n_feats": (6, 4)},
     ],
+    "srgan": [{"scale": s, "n_feats": 4, "n_blocks": 1} for s in (2, 4, 8)],
+    "srresnet": [{"n_feats": 4, "n_blocks": 2}],
     "unet": [
         {"n_feats": 4, "n_blocks": 1},
         {"n_colours": 1, "n_feats": 4, "n_blocks": 2, "condition": "quality"},

@@ -74,12 +74,12 @@ def count(tensors: Tensors, pattern: str) -> int:
     return n
 
 
-def enlargement(tensors: Tensors, pattern: str = "tail.0.{}.weight") -> int:
-    """Scale of a sub-pixel upsampler: convolutions at even indices, giving factor^2 times the channels."""
+def enlargement(tensors: Tensors, pattern: str = "tail.0.{}.weight", step: int = 2) -> int:
+    """Scale of a sub-pixel upsampler: convolutions `step` apart, giving factor^2 times the channels."""
     factor, i = 1, 0
     while (weight := tensors.get(pattern.format(i))) is not None:
         factor *= isqrt(weight.shape[0] // weight.shape[1])
-        i += 2
+        i += step
     return factor
 
 

@@ -7,6 +7,9 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.checkpoints.layouts.contract import Recognised
+
 
 @pytest.fixture
 def manifest_tensors(shared):
@@ -43,3 +46,16 @@ def reference_case(shared):
         return ReferenceCase(info["config"], info["suggested_tolerance_rel"], weights, rest)
 
     return load
+
+
+@pytest.fixture
+def network():
+    """The network of what was recognised, with its weights, strictly."""
+
+    def build(found: Recognised) -> torch.nn.Module:
+        with torch.device("meta"):
+            module = ARCHITECTURES[found.arch].build(**found.parameters)
+        module.load_state_dict(found.tensors, assign=True)
+        return module.eval()
+
+    return build
