@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.files import IMAGE_SUFFIXES
+from enhance_cli.imaging.files import IMAGE_SUFFIXES, read
 
 if TYPE_CHECKING:
     from enhance_cli.arch.contract import Task
@@ -24,7 +25,7 @@ KNOWN: dict[str, tuple[Task, ...]] = {
     "LIVE1": ("dejpeg",),
     "Set12": ("denoise",),
     "BSD68": ("denoise",),
-    "CBSD68": ("denoise",),
+    "CBSD68": ("denoise", "demosaic"),
 }
 """The sets of the literature: the task each is measured for, then tasks for which it is taken when
 only the task is named."""
@@ -42,6 +43,11 @@ class Dataset:
     def tasks(self) -> tuple[Task, ...]:
         """What it is measured for, the usual task first; empty for a set that is not in the literature."""
         return KNOWN.get(self.name, ())
+
+    @cached_property
+    def gray(self) -> bool:
+        """Sets are of one kind, but for a stray gray picture among colour ones (Set14)."""
+        return read(self.images[0]).gray
 
 
 def data_root(given: Path | None) -> Path:

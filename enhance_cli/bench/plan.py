@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.datasets import KNOWN, Dataset
 from enhance_cli.bench.protocols import JpegColour, Setting, Values, settings
 from enhance_cli.checkpoints import catalog
+from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.files import read
 
 BASELINE_ONLY = "none"
 """The model name that runs no network."""
@@ -32,6 +33,8 @@ class Choice:
     """Catalog names, or `BASELINE_ONLY`."""
     weights: tuple[Path, ...] = ()
     """Weights files."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What foreign weights files leave open."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,15 @@ class Work:
     """None: the baseline alone."""
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """Weights that the user named; what they are fed depends on what they are to do."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    net_for: Callable[[Setting], LoadedNet]
+
+
 def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[Work, ...]:
     """Every row to be measured, before anything is computed.
 
@@ -52,51 +64,82 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[W
     nothing to do, ModelError for an unknown model or a bad weights file.
     """
     load = cache(load_weights)
-    nets = [load(catalog.find(name)) for name in choice.models if name != BASELINE_ONLY]
-    nets += [load_file(path) for path in choice.weights]
-    asked = _tasks_asked(choice, nets)
+    candidates = [*_shelf(choice, load), *(_file(path, choice) for path in choice.weights)]
+    asked = _tasks_asked(choice)
     works = [
         work
         for dataset in datasets
-        for task in _tasks_of(dataset, asked, named=named)
+        for task in _tasks_of(dataset, asked, candidates, named=named)
         for setting in settings(task, choice.values)
-        for work in _works(dataset, setting, nets, choice, load)
+        for work in _works(dataset, setting, candidates, choice, load)
     ]
-    idle = [net for net in nets if all(work.net is not net for work in works)]
+    used = {work.net.name for work in works if work.net}
+    idle = [one for one in candidates if one.name not in used]
     if idle or not works:
         raise UsageError(_nothing_fits(idle, datasets))
     return tuple(works)
 
 
-def _tasks_asked(choice: Choice, nets: Sequence[LoadedNet]) -> set[str]:
-    """The tasks that options and models name; empty where they leave it to the set."""
+def _shelf(choice: Choice, load: Load) -> Iterator[Candidate]:
+    for name in choice.models:
+        if name != BASELINE_ONLY:
+            yield _always(load(catalog.find(name)))
+
+
+def _always(net: LoadedNet) -> Candidate:
+    return Candidate(net.name, net.tasks, lambda setting: net)
+
+
+def _file(path: Path, choice: Choice) -> Candidate:
+    wanted = Wanted(task=choice.task, options=choice.options)
+
+    @cache
+    def load(task: Task, scale: int, condition: float | None) -> LoadedNet:
+        return load_file(path, replace(wanted, task=task, scale=scale, condition=condition))
+
+    def net_for(setting: Setting) -> LoadedNet:
+        return load(setting.task, setting.scale, setting.condition)
+
+    values = choice.values
+    any_scale, any_sigma = values.scales[:1] or (2,), values.sigmas[:1] or (25.0,)
+    first = load_file(path, replace(wanted, scale=any_scale[0], condition=any_sigma[0]))
+    return Candidate(first.name, first.tasks, net_for)
+
+
+def _tasks_asked(choice: Choice) -> set[Task]:
+    """The tasks that options name; empty where they leave it to models and sets."""
     belongs = choice.values.tasks
     if choice.task is not None and belongs - {choice.task}:
         other = ", ".join(sorted(belongs - {choice.task}))
         raise UsageError(f"--task {choice.task} was given with options of {other}; leave one of them out")
-    if choice.task is not None:
-        return {choice.task}
-    return set(belongs) or {net.task for net in nets}
+    return {choice.task} if choice.task is not None else belongs
 
 
-def _tasks_of(dataset: Dataset, asked: set[str], *, named: bool) -> Sequence[Task]:
-    if asked and named:
-        every: tuple[Task, ...] = ("sr", "dejpeg", "denoise", "deblur")
-        return [task for task in every if task in asked]
-    if asked:
-        return [task for task in dataset.tasks if task in asked]
-    if named and not dataset.tasks:
+def _tasks_of(
+    dataset: Dataset, asked: set[Task], candidates: Sequence[Candidate], *, named: bool
+) -> Sequence[Task]:
+    usual = dataset.tasks
+    tasks = asked or {_task_of(one, usual) for one in candidates}
+    if tasks:
+        return [task for task in get_args(Task) if task in tasks and (named or task in usual)]
+    if named and not usual:
         known = ", ".join(KNOWN)
         raise UsageError(f"{dataset.name} has no usual task (known sets: {known}); name one with --task")
-    return dataset.tasks[:1]
+    return usual[:1]
+
+
+def _task_of(candidate: Candidate, usual: Sequence[Task]) -> Task:
+    """What weights that can do several things are measured for on a set."""
+    return next((task for task in usual if task in candidate.tasks), candidate.tasks[0])
 
 
 def _works(
-    dataset: Dataset, setting: Setting, nets: Sequence[LoadedNet], choice: Choice, load: Load
+    dataset: Dataset, setting: Setting, candidates: Sequence[Candidate], choice: Choice, load: Load
 ) -> Iterator[Work]:
-    if isinstance(setting, JpegColour) and _is_gray(dataset):
+    if isinstance(setting, JpegColour) and dataset.gray:
         return
-    if nets:
+    if candidates:
+        nets = [one.net_for(setting) for one in candidates if setting.task in one.tasks]
         yield from (Work(dataset, setting, net) for net in nets if fits(net, setting))
     elif BASELINE_ONLY in choice.models:
         yield Work(dataset, setting, None)
@@ -114,24 +157,19 @@ def _default_net(dataset: Dataset, setting: Setting, load: Load) -> LoadedNet | 
     shipped = {(weights.task, weights.scale) for weights in catalog.catalog()}
     if (setting.task, setting.scale) not in shipped:
         return None
-    gray = setting.gray or _is_gray(dataset)
+    gray = setting.gray or dataset.gray
     return load(catalog.default_for(setting.task, scale=setting.scale, gray=gray))
 
 
-def _is_gray(dataset: Dataset) -> bool:
-    """Sets are of one kind, but for a stray gray picture among colour ones (Set14)."""
-    return read(dataset.images[0]).gray
-
-
-def _nothing_fits(idle: Sequence[LoadedNet], datasets: Sequence[Dataset]) -> str:
+def _nothing_fits(idle: Sequence[Candidate], datasets: Sequence[Dataset]) -> str:
     sets = ", ".join(dataset.name for dataset in datasets)
     if not idle:
         return (
             f"nothing on {sets} is measured so; name a set with --dataset, "
             "and one of colour pictures for --colour"
         )
-    net = idle[0]
+    one = idle[0]
     return (
-        f"model {net.name} ({net.task} x{net.spec.scale}) fits nothing that would be measured on {sets}; "
+        f"model {one.name} ({' and '.join(one.tasks)}) fits nothing that would be measured on {sets}; "
         "change --task, --scale or --dataset"
     )

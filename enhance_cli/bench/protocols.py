@@ -20,6 +20,7 @@ from enhance_cli.degrade.jpeg import compress
 from enhance_cli.degrade.noise import add_noise
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import from_float, rgb_to_y, to_float
+from enhance_cli.imaging.mosaic import NETWORKS, interpolated, thinned
 from enhance_cli.imaging.resize import imresize
 from enhance_cli.metrics.psnr import psnr
 from enhance_cli.metrics.psnrb import psnrb
@@ -193,7 +194,29 @@ class MotionBlur:
         return _plain(result, reference)
 
 
-Setting = SuperResolution | JpegLuma | JpegColour | Noise | MotionBlur
+@dataclass(frozen=True)
+class Mosaic:
+    """The Bayer mosaic, G R above B G as RNAN's authors have it; PSNR and SSIM on RGB, nothing shaved."""
+
+    task: ClassVar[Task] = "demosaic"
+    baseline: ClassVar[str] = "bilinear"
+    gray: ClassVar[bool] = False
+    scale: ClassVar[int] = 1
+    condition: ClassVar[None] = None
+    name: ClassVar[str] = "bayer"
+
+    def degrade(self, clean: Clean, seed: int) -> Case:
+        """Keep one colour per pixel."""
+        colour = clean.repeat(3 // clean.shape[2], axis=2)
+        given = thinned(colour, NETWORKS)
+        return Case(given, colour, np.asarray(interpolated(given), np.uint8))
+
+    def measure(self, result: Levels, reference: Clean) -> Metrics:
+        """Compare (H, W, 3) with the reference on all channels."""
+        return _plain(result, reference)
+
+
+Setting = SuperResolution | JpegLuma | JpegColour | Noise | MotionBlur | Mosaic
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +254,7 @@ def settings(task: Task, values: Values) -> tuple[Setting, ...]:
         return tuple(kind(quality) for quality in values.qualities or (10, 20, 30, 40))
     if task == "denoise":
         return tuple(Noise(sigma) for sigma in values.sigmas or (15.0, 25.0, 50.0))
-    return (MotionBlur(),)
+    return (MotionBlur(),) if task == "deblur" else (Mosaic(),)
 
 
 def to_levels(x: NDArray[np.floating]) -> Clean:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from enhance_cli.bench.papers import Published
     from enhance_cli.bench.protocols import Metrics
 
 SCHEMA = 1
@@ -53,6 +54,8 @@ class Row:
     weights: str | None
     """sha256 of the weights file."""
     scores: tuple[Score, ...]
+    paper: Published | None = None
+    """What the network's paper reports there."""
 
     @property
     def metrics(self) -> Metrics:
@@ -84,6 +87,7 @@ class Row:
             "images": len(self.scores),
             "metrics": _finite(self.metrics),
             "baseline": {"name": self.baseline_name, **_finite(self.baseline)},
+            "paper": None if self.paper is None else asdict(self.paper),
             "seconds_per_megapixel": _rounded(self.seconds_per_megapixel),
             "per_image": [score.as_json() for score in self.scores],
         }
@@ -102,15 +106,20 @@ class Table:
 def table(rows: Sequence[Row]) -> Table:
     """One table from rows of one task on one set: per setting the baseline, then every network."""
     names = list(rows[0].baseline)
-    head = ("setting", "model", *(_LABELS[name] for name in names), "gain", "s/MP")
+    papers = ("paper", "diff") if any(row.paper for row in rows) else ()
+    head = ("setting", "model", *(_LABELS[name] for name in names), "gain", *papers, "s/MP")
     lines: list[tuple[str, ...]] = []
     shown: set[str] = set()
     for row in rows:
         if row.setting not in shown:
             shown.add(row.setting)
-            lines.append((row.setting, row.baseline_name, *_figures(row.baseline), "", ""))
+            lines.append(
+                (row.setting, row.baseline_name, *_figures(row.baseline), "", *("" for _ in papers), "")
+            )
         if row.model is not None:
-            lines.append((row.setting, row.model, *_figures(row.metrics), _gain(row), _speed(row)))
+            beside = _paper(row) if papers else ()
+            figures = (*_figures(row.metrics), _gain(row), *beside, _speed(row))
+            lines.append((row.setting, row.model, *figures))
     images = len(rows[0].scores)
     title = f"{rows[0].dataset}  {rows[0].task}  {images} picture{'s' if images > 1 else ''}"
     return Table(title, head, tuple(lines))
@@ -123,6 +132,14 @@ def _figures(metrics: Metrics) -> tuple[str, ...]:
 def _gain(row: Row) -> str:
     name = next(iter(row.metrics))
     return f"{row.metrics[name] - row.baseline[name]:+.2f}"
+
+
+def _paper(row: Row) -> tuple[str, str]:
+    """The paper's PSNR and how much more was measured."""
+    if row.paper is None:
+        return "", ""
+    measured = next(iter(row.metrics.values()))
+    return f"{row.paper.psnr:.2f} {row.paper.method}", f"{measured - row.paper.psnr:+.2f}"
 
 
 def _speed(row: Row) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from enhance_cli.bench.papers import published
 from enhance_cli.bench.plan import Work
 from enhance_cli.bench.protocols import Clean, Levels, Metrics, Setting, to_levels
 from enhance_cli.bench.report import Row, Score
+from enhance_cli.engine.mosaics import restore_mosaic
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import ImageError
@@ -32,12 +34,12 @@ def run(
     Pictures go through one at a time, so memory is that of one picture. A picture that cannot be read or
     restored raises its ImageError: a mean over fewer pictures would not be the set's.
     """
-    restorers: dict[str, Restorer] = {}
+    restorers: dict[int, Restorer] = {}
     baselines: dict[Setting, Baselines] = {}
     for work in works:
-        if work.net is not None and work.net.sha256 not in restorers:
-            restorers[work.net.sha256] = Restorer(work.net, engine)
-        restorer = restorers[work.net.sha256] if work.net else None
+        if work.net is not None and id(work.net) not in restorers:
+            restorers[id(work.net)] = Restorer(work.net, engine)
+        restorer = restorers[id(work.net)] if work.net else None
         known = baselines.setdefault(work.setting, {})
         scores = []
         for number, path in enumerate(work.dataset.images):
@@ -46,7 +48,7 @@ def run(
             except ImageError as error:
                 raise type(error)(f"{work.dataset.name} {work.setting.name}, {path.name}: {error}") from error
             on_picture(work, number + 1)
-        yield _row(work, tuple(scores))
+        yield _row(work, tuple(scores), ensemble=engine.ensemble)
 
 
 def _score(path: Path, seed: int, setting: Setting, restorer: Restorer | None, known: Baselines) -> Score:
@@ -72,6 +74,8 @@ def restore(restorer: Restorer, given: Levels, setting: Setting) -> Clean:
     condition = setting.condition if restorer.net.spec.condition else None
     if given.dtype == np.uint8:
         picture = Picture(pixels=np.asarray(given, dtype=np.uint8))
+        if setting.task == "demosaic":
+            return np.asarray(restore_mosaic(restorer, picture).picture.pixels, dtype=np.uint8)
         restored = restorer.restore(picture, scale=setting.scale, condition=condition)
         return np.asarray(restored.picture.pixels, dtype=np.uint8)
     x = np.asarray(given, dtype=np.float32) / np.float32(255)
@@ -89,7 +93,19 @@ def _restore_float(restorer: Restorer, x: Plane, condition: float | None) -> Pla
     return restorer.restore_plane(np.repeat(x, 3, axis=2), condition).mean(axis=2, keepdims=True)
 
 
-def _row(work: Work, scores: tuple[Score, ...]) -> Row:
+def _row(work: Work, scores: tuple[Score, ...], *, ensemble: bool) -> Row:
+    net, setting = work.net, work.setting
+    paper = None
+    if net is not None:
+        paper = published(
+            net.arch,
+            net.parameters,
+            task=setting.task,
+            dataset=work.dataset.name,
+            setting=setting.name.removesuffix(" rgb"),
+            gray=setting.gray or work.dataset.gray,
+            ensemble=ensemble,
+        )
     return Row(
         task=work.setting.task,
         dataset=work.dataset.name,
@@ -98,4 +114,5 @@ def _row(work: Work, scores: tuple[Score, ...]) -> Row:
         model=work.net.name if work.net else None,
         weights=work.net.sha256 if work.net else None,
         scores=scores,
+        paper=paper,
     )

@@ -1,7 +1,7 @@
-"""Reads and writes our own weights: safetensors, float16 on disk, with their provenance in the metadata.
+"""Loads weights: ours, whose metadata says what they are, and foreign ones, which are known by their keys.
 
-Loading goes file -> (metadata, tensors) -> strict fill.  A foreign checkpoint would only need its keys
-renamed between the last two steps.
+Loading goes file -> tensors -> network and parameters -> strict fill.  Ours are safetensors, float16 on disk,
+with their provenance in the metadata.
 """
 
 from __future__ import annotations
@@ -10,21 +10,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from enhance_cli.arch.contract import Architecture, ArchSpec, Parameters, Task
 from enhance_cli.checkpoints.catalog import Weights
+from enhance_cli.checkpoints.layouts.contract import Recognised, Wanted
+from enhance_cli.checkpoints.raw import Raw, read_raw
+from enhance_cli.checkpoints.recognise import recognise
 from enhance_cli.checkpoints.store import path_of, sha256_of
 from enhance_cli.errors import ModelError
 from enhance_cli.imaging.files import write_atomic
 
-REQUIRED = ("arch", "parameters", "task")
-"""Metadata without which a file cannot be loaded; everything else is free."""
+REQUIRED = ("parameters", "task")
+"""Metadata that a file with "arch", one of ours, must have as well; everything else is free."""
+
+
+LARGEST = 10_000
+"""No network has as many layers or channels; building one would never end."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,32 @@ class LoadedNet:
     arch: str
     """Key in the registry."""
     parameters: Parameters
-    task: str
+    task: Task
     sha256: str
     """Of the weights file, lower-case hex."""
     licence: str | None
     metadata: dict[str, str]
     """Everything the file says about itself, the required entries included."""
+    tasks: tuple[Task, ...] = ()
+    """All tasks that the weights can do, `task` among them."""
+    chosen_for: float | None = None
+    """Strength for which it was taken out of a foreign file with several networks."""
+    title: str | None = None
+    """For foreign files: the network and whose keys they are."""
+    dropped: tuple[str, ...] = ()
+    """Keys of a foreign file that have no influence and were left out."""
+    notes: tuple[str, ...] = ()
+    """What a foreign file left open and was assumed."""
+
+    @property
+    def recognised(self) -> str | None:
+        """One line on what a foreign file was found to be; None for ours."""
+        if self.title is None:
+            return None
+        words = [f"{key} {value}" for key, value in self.parameters.items()]
+        if self.dropped:
+            words.append(f"{len(self.dropped)} keys without influence dropped")
+        return f"{self.title}: {', '.join((*words, *self.notes))}"
 
 
 def load_weights(weights: Weights) -> LoadedNet:
@@ -52,9 +78,9 @@ def load_weights(weights: Weights) -> LoadedNet:
     return _load(path_of(weights), name=weights.name, sha256=weights.sha256)
 
 
-def load_file(path: Path) -> LoadedNet:
-    """Load a weights file written by `save_file`; ModelError if it is anything else."""
-    return _load(path, name=path.stem, sha256=sha256_of(path))
+def load_file(path: Path, wanted: Wanted | None = None) -> LoadedNet:
+    """Load a weights file of ours or of anyone else's; ModelError in one line if that cannot be."""
+    return _load(path, name=path.stem, sha256=sha256_of(path), wanted=wanted)
 
 
 def save_file(
@@ -65,14 +91,15 @@ def save_file(
     parameters: Parameters,
     task: str,
     metadata: Mapping[str, str],
+    half: bool = True,
 ) -> None:
-    """Write the module's state as float16 safetensors, whole or not at all.
+    """Write the module's state as safetensors, whole or not at all.
 
-    `metadata` is free text: recipe, data, metrics, commit, licence.  Tensors that are not floating
-    point (BatchNorm's counters) and those that float16 cannot hold keep their type.  ModelError if a
-    weight is NaN or infinite, WriteError if the file cannot be written.
+    `metadata` is free text: recipe, data, metrics, commit, licence.  With `half` values are rounded to
+    float16; tensors that are not floating point (BatchNorm's counters) and those that float16 cannot hold
+    keep their type.  ModelError if a weight is NaN or infinite, WriteError if the file cannot be written.
     """
-    tensors = {key: _for_disk(key, value) for key, value in module.state_dict().items()}
+    tensors = {key: _for_disk(key, value, half) for key, value in module.state_dict().items()}
     header = {
         **metadata,
         "arch": arch,
@@ -82,94 +109,135 @@ def save_file(
     write_atomic(path, safetensors.torch.save(tensors, metadata=header))
 
 
-def _for_disk(key: str, value: Tensor) -> Tensor:
-    value = value.detach().cpu()
-    if not value.is_floating_point():
-        return value.contiguous()
-    if not value.isfinite().all():
-        raise ModelError(f"weight {key!r} is NaN or infinite and was not saved; lower the learning rate")
-    half = value.half()
-    return (half if half.isfinite().all() else value).contiguous()
-
-
-def _load(path: Path, *, name: str, sha256: str) -> LoadedNet:
-    metadata, tensors = _read(path)
-    arch, task = metadata["arch"], metadata["task"]
-    parameters = _parameters(path, metadata["parameters"])
-    if task not in get_args(Task):
-        raise ModelError(f"{path}: unknown task {task!r}; known: {', '.join(get_args(Task))}")
-    architecture = _architecture(path, arch)
-    try:
-        module, spec = architecture.build(**parameters), architecture.spec(**parameters)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: parameters {parameters} do not fit network {arch!r}: {error}") from error
-    _fill(module, tensors, path)
-    return LoadedNet(
-        module=module.float().eval().requires_grad_(False),
-        spec=spec,
-        name=name,
-        arch=arch,
-        parameters=parameters,
-        task=task,
-        sha256=sha256,
-        licence=metadata.get("licence"),
-        metadata=metadata,
+def save_converted(path: Path, net: LoadedNet, *, half: bool = False) -> None:
+    """Write a loaded network, whoever's it was, as a file that says itself what it holds; see `save_file`."""
+    source = {"converted_from": f"{net.title or net.arch}, sha256 {net.sha256}", "tasks": " ".join(net.tasks)}
+    save_file(
+        path,
+        net.module,
+        arch=net.arch,
+        parameters=net.parameters,
+        task=net.task,
+        metadata={**net.metadata, **source},
+        half=half,
     )
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _for_disk(key: str, value: Tensor, half: bool) -> Tensor:
+    value = value.detach().cpu().contiguous()
+    if not value.is_floating_point():
+        return value
+    if not value.isfinite().all():
+        raise ModelError(f"weight {key!r} is NaN or infinite and was not saved; lower the learning rate")
+    rounded = value.half()
+    return rounded if half and rounded.isfinite().all() else value
+
+
+def _load(path: Path, *, name: str, sha256: str, wanted: Wanted | None = None) -> LoadedNet:
+    raw, wanted = read_raw(path), wanted or Wanted()
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path} is not a readable safetensors file ({_one_line(error)}); give one of enhance train"
-        ) from error
+        found = _ours(raw, wanted) if "arch" in raw.metadata else recognise(raw.tensors, wanted)
+        module, spec = _built(found)
+        _fill(module, found.tensors)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    task = wanted.task or found.tasks[0]
+    return LoadedNet(
+        module=module.float().eval().requires_grad_(False),
+        spec=spec.for_task(task),
+        name=name,
+        arch=found.arch,
+        parameters=found.parameters,
+        task=task,
+        sha256=sha256,
+        licence=raw.metadata.get("licence"),
+        metadata=raw.metadata,
+        tasks=found.tasks,
+        chosen_for=found.chosen_for,
+        title=None if "arch" in raw.metadata else found.title,
+        dropped=found.dropped,
+        notes=found.notes,
+    )
+
+
+def _ours(raw: Raw, wanted: Wanted) -> Recognised:
+    """What a file of ours says about itself."""
+    metadata = raw.metadata
     for key in REQUIRED:
         if key not in metadata:
-            raise ModelError(
-                f"{path} has no metadata {key!r}; write it with enhance train, or give another file"
-            )
-    return metadata, tensors
+            raise ModelError(f"it has no metadata {key!r}; write it with enhance train, or give another file")
+    tasks = _tasks(metadata)
+    if wanted.task is not None and wanted.task not in tasks:
+        raise ModelError(f"it is for {' and '.join(tasks)}, not for {wanted.task}")
+    if wanted.options:
+        raise ModelError("it says itself what it holds; leave out --arch-option")
+    return Recognised(
+        title=metadata["arch"],
+        arch=metadata["arch"],
+        parameters=_parameters(metadata["parameters"]),
+        tensors=raw.tensors,
+        tasks=tasks,
+    )
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _tasks(metadata: Mapping[str, str]) -> tuple[Task, ...]:
+    """The main task first, then the others that converted files may name."""
+    others = metadata.get("tasks", "").split()
+    tasks = (metadata["task"], *(task for task in others if task != metadata["task"]))
+    for task in tasks:
+        if task not in get_args(Task):
+            raise ModelError(f"unknown task {task!r}; known: {', '.join(get_args(Task))}")
+    return cast("tuple[Task, ...]", tasks)
 
 
-def _parameters(path: Path, text: str) -> Parameters:
+def _parameters(text: str) -> Parameters:
     try:
         parameters = json.loads(text)
     except json.JSONDecodeError as error:
-        raise ModelError(f"{path}: metadata 'parameters' is not JSON: {text!r}") from error
+        raise ModelError(f"metadata 'parameters' is not JSON: {text!r}") from error
     if not isinstance(parameters, dict):
-        raise ModelError(f"{path}: metadata 'parameters' must be a JSON object, not {text!r}")
+        raise ModelError(f"metadata 'parameters' must be a JSON object, not {text!r}")
+    for key, value in parameters.items():
+        if isinstance(value, (int, float)) and not abs(value) <= LARGEST:
+            raise ModelError(f"parameter {key} = {value} is beyond any network")
     return parameters
 
 
-def _architecture(path: Path, arch: str) -> Architecture:
+def _built(found: Recognised) -> tuple[nn.Module, ArchSpec]:
+    """The network without storage: what a file claims of sizes costs nothing until its tensors are there."""
+    architecture = _architecture(found.arch)
+    try:
+        with torch.device("meta"):
+            module = architecture.build(**found.parameters)
+        return module, architecture.spec(**found.parameters)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(
+            f"parameters {found.parameters} do not fit network {found.arch!r}: {error}"
+        ) from error
+
+
+def _architecture(arch: str) -> Architecture:
     # Inside the function: writing a file and the record above need none of the networks.
     from enhance_cli.arch.registry import ARCHITECTURES
 
     if arch not in ARCHITECTURES:
-        raise ModelError(f"{path}: unknown network {arch!r}; known: {', '.join(sorted(ARCHITECTURES))}")
+        raise ModelError(f"unknown network {arch!r}; known: {', '.join(sorted(ARCHITECTURES))}")
     return ARCHITECTURES[arch]
 
 
-def _fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Copy every tensor into the module; ModelError names the first that is missing, extra or unfit."""
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give the module its tensors; ModelError names the first that is missing, extra or unfit."""
     state = module.state_dict()
     for key, own in state.items():
         if key not in tensors:
-            raise ModelError(f"{path} lacks weight {key!r}; its parameters do not describe what it holds")
+            raise ModelError(f"weight {key!r} is missing; the others do not describe a network without it")
         given = tensors[key]
         if given.shape != own.shape:
             shapes = f"{tuple(given.shape)} instead of {tuple(own.shape)}"
-            raise ModelError(f"{path}: weight {key!r} has shape {shapes}; its parameters do not describe it")
+            raise ModelError(f"weight {key!r} has shape {shapes}; it does not go with the others")
         if not torch.isfinite(given).all():
-            raise ModelError(f"{path}: weight {key!r} holds NaN or Inf; the training that wrote it failed")
+            raise ModelError(f"weight {key!r} holds NaN or Inf; the training that wrote it failed")
     extra = next((key for key in tensors if key not in state), None)
     if extra is not None:
-        raise ModelError(f"{path} holds weight {extra!r} that its network does not have")
-    module.load_state_dict(dict(tensors))
+        raise ModelError(f"weight {extra!r} is none that its network has")
+    module.load_state_dict(dict(tensors), assign=True)

@@ -12,6 +12,7 @@ import typer
 
 from enhance_cli.cli.console import data, say
 from enhance_cli.cli.options import (
+    ArchOption,
     BackendOption,
     Debug,
     Device,
@@ -21,6 +22,7 @@ from enhance_cli.cli.options import (
     Quiet,
     Threads,
     Tile,
+    arch_options,
 )
 from enhance_cli.errors import UsageError
 
@@ -43,7 +45,7 @@ def bench(
         ),
     ] = None,
     task: Annotated[
-        Literal["sr", "dejpeg", "denoise", "deblur"] | None,
+        Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"] | None,
         typer.Option(help="What to measure.", show_default="what the set is usual for"),
     ] = None,
     scale: Annotated[str | None, typer.Option(metavar="N,...", help="For sr.", show_default="2,3,4")] = None,
@@ -67,8 +69,11 @@ def bench(
     ] = None,
     weights: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Weights file; repeat for several.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="Weights file, ours or the authors'; repeat for several.", show_default=False
+        ),
     ] = None,
+    arch_option: ArchOption = None,
     data_root: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder that holds the test sets.", show_default="$ENHANCE_DATA"),
@@ -105,7 +110,13 @@ def bench(
         sigmas=_numbers("--sigma", sigma, float),
         colour=colour,
     )
-    choice = Choice(task=task, values=values, models=tuple(model or ()), weights=tuple(weights or ()))
+    choice = Choice(
+        task=task,
+        values=values,
+        models=tuple(model or ()),
+        weights=tuple(weights or ()),
+        options=arch_options(arch_option),
+    )
     works = plan(sets, choice, named=bool(dataset))
     engine = EngineSettings(
         device=device, precision=precision, backend=backend, tile=tile, ensemble=ensemble, threads=threads

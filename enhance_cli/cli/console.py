@@ -96,6 +96,9 @@ class BatchConsole:
         names = ", ".join(one.name for one in event.weights)
         if event.device:
             self._talk(f"{event.task} with {names} on {event.device} ({event.backend}, {event.precision})")
+        for one in event.weights:
+            if one.recognised:
+                self._talk(f"{one.name} is {one.recognised}")
         for note in event.notes:
             self._talk(f"note: {note}")
 

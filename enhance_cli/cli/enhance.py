@@ -1,10 +1,11 @@
-"""What the four task commands do: flags -> plan -> batch -> gates -> exit code.
+"""What the task commands do: flags -> plan -> batch -> gates -> exit code.
 
 Imported by commands when they run, never for `--help`.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -20,9 +21,10 @@ from typing import Any
 import typer
 
 from enhance_cli.arch.contract import Task
+from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.cli.console import BatchConsole
 from enhance_cli.cli.inputs import find_inputs, split_output
-from enhance_cli.cli.options import Common
+from enhance_cli.cli.options import Common, arch_options
 from enhance_cli.cli.paths import Naming, format_named, plan_jobs
 from enhance_cli.engine import batch
 from enhance_cli.engine.batch import Job
@@ -33,6 +35,7 @@ from enhance_cli.engine.work import Enhancement, Plan
 from enhance_cli.errors import EnhanceError, GateError, ReadError, UsageError, WriteError
 from enhance_cli.imaging.encode import EncodeOptions
 from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers
+from enhance_cli.imaging.mosaic import Pattern
 
 DEFAULT_SCALE = 2.0
 INTERRUPTED = 130
@@ -50,6 +53,8 @@ class Request:
     size: tuple[int, int] | None = None
     condition: float | None = None
     """None: found in each picture."""
+    pattern: Pattern | None = None
+    """demosaic; None: found in each picture."""
 
 
 def enhance(request: Request, common: Common) -> None:
@@ -58,7 +63,13 @@ def enhance(request: Request, common: Common) -> None:
     UsageError and its like before anything is written; GateError if a mean lies below its gate.
     """
     _check(common)
-    models = Models(request.task, _engine(common), name=common.model, file=_path(common.weights))
+    models = Models(
+        request.task,
+        _engine(common),
+        name=common.model,
+        file=_path(common.weights),
+        wanted=_wanted(request, common),
+    )
     plan = _plan(request, common, models)
     jobs, skipped = _jobs(request.inputs, common, _naming(request, common, models, plan))
     console = BatchConsole(json=common.json, quiet=common.quiet, debug=common.debug)
@@ -101,6 +112,8 @@ def _check(common: Common) -> None:
     """Combinations that make no sense."""
     if common.model is not None and common.weights is not None:
         raise UsageError("--model and --weights are both given; leave one out")
+    if common.arch_option and common.weights is None:
+        raise UsageError("--arch-option needs --weights")
     gated = common.min_psnr is not None or common.min_ssim is not None
     if gated and common.reference is None:
         raise UsageError("--min-psnr and --min-ssim need --reference")
@@ -117,6 +130,12 @@ def _engine(common: Common) -> EngineSettings:
     )
 
 
+def _wanted(request: Request, common: Common) -> Wanted:
+    # For an exact size the factor differs by picture: the largest network then serves all.
+    scale = math.inf if request.size else request.scale
+    return Wanted(scale=scale, condition=request.condition, options=arch_options(common.arch_option))
+
+
 def _plan(request: Request, common: Common, models: Models) -> Plan:
     factor = 1.0
     if request.task == "sr":
@@ -126,6 +145,7 @@ def _plan(request: Request, common: Common, models: Models) -> Plan:
         factor=factor,
         size=request.size,
         condition=request.condition,
+        pattern=request.pattern,
         format=format_named(common.format),
         encode=EncodeOptions(png_level=common.png_level, jpeg_quality=common.jpeg_quality),
         engine=_engine(common),

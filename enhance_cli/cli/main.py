@@ -14,6 +14,7 @@ import enhance_cli
 from enhance_cli.cli import bench, console, models, train
 from enhance_cli.cli.deblur import deblur
 from enhance_cli.cli.dejpeg import dejpeg
+from enhance_cli.cli.demosaic import demosaic
 from enhance_cli.cli.denoise import denoise
 from enhance_cli.cli.options import Debug
 from enhance_cli.cli.sr import sr
@@ -75,10 +76,10 @@ def root(
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Batch image enhancement: super-resolution, JPEG artefact removal, denoising, deblurring."""
+    """Batch image enhancement: super-resolution, JPEG artefacts, denoising, deblurring, demosaicing."""
 
 
-for command in (sr, dejpeg, denoise, deblur, bench.bench, train.train):
+for command in (sr, dejpeg, denoise, deblur, demosaic, bench.bench, train.train):
     app.command()(command)
 app.add_typer(models.app, name="models")
 

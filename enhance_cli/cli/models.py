@@ -1,21 +1,34 @@
-"""`enhance models`: what is shipped, and whether it is intact."""
+"""`enhance models`: what is shipped, whether it is intact, and what other files hold."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from enhance_cli.cli import console
+from enhance_cli.cli.options import ArchOption, Overwrite, arch_options
 
 if TYPE_CHECKING:
+    from enhance_cli.arch.contract import Task
     from enhance_cli.checkpoints.catalog import Weights
+    from enhance_cli.checkpoints.reader import LoadedNet
 
-app = typer.Typer(no_args_is_help=True, help="List, show and verify the shipped weights.")
+app = typer.Typer(no_args_is_help=True, help="Show and verify the shipped weights; look into other files.")
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per line.")]
+WeightsArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="Weights file.")]
+TaskOption = Annotated[
+    Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"] | None,
+    typer.Option(help="What it is to do, where it can do several things.", show_default=False),
+]
+ScaleOption = Annotated[
+    float | None, typer.Option(help="Enlargement, where it holds several.", show_default=False)
+]
 COLUMNS = ("name", "task", "scale", "colour", "parameters", "licence", "summary")
 
 
@@ -64,6 +77,49 @@ def show(
 
 
 @app.command()
+def inspect(
+    file: WeightsArgument,
+    task: TaskOption = None,
+    scale: ScaleOption = None,
+    arch_option: ArchOption = None,
+    json: Json = False,
+) -> None:
+    """Tell what a weights file holds, ours or the authors'."""
+    from enhance_cli.engine.inspect import facts
+
+    found = facts(_load(file, task, scale, arch_option))
+    if json:
+        console.data(_event("inspect", {"file": str(file), **found}))
+        return
+    for key, value in found.items():
+        if value not in (None, (), []):
+            console.data(f"{key.replace('_', ' '):<24} {_text(value)}")
+
+
+@app.command()
+def convert(
+    file: WeightsArgument,
+    output: Annotated[Path, typer.Argument(metavar="OUT.safetensors", show_default=False)],
+    task: TaskOption = None,
+    scale: ScaleOption = None,
+    arch_option: ArchOption = None,
+    half: Annotated[bool, typer.Option("--half", help="Round to float16, half the size.")] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the authors' weights as a safetensors file that says itself what it holds."""
+    from enhance_cli.checkpoints.reader import save_converted
+    from enhance_cli.errors import ExistsError, UsageError
+
+    if output.suffix != ".safetensors":
+        raise UsageError(f"{output} does not end in .safetensors, which is what will be written; name it so")
+    if os.path.lexists(output) and not overwrite:
+        raise ExistsError(f"{output} exists; --overwrite replaces it")
+    net = _load(file, task, scale, arch_option)
+    save_converted(output, net, half=half)
+    console.say(f"wrote {output}: {net.recognised or net.arch}")
+
+
+@app.command()
 def verify(json: Json = False) -> None:
     """Check every weights file against its sha256; exit code 1 if one is missing or altered."""
     from enhance_cli.checkpoints import store
@@ -86,6 +142,13 @@ def verify(json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+def _load(file: Path, task: Task | None, scale: float | None, options: list[str] | None) -> LoadedNet:
+    from enhance_cli.checkpoints.layouts.contract import Wanted
+    from enhance_cli.checkpoints.reader import load_file
+
+    return load_file(file, Wanted(task=task, scale=scale, options=arch_options(options)))
+
+
 def _row(weights: Weights) -> tuple[str, ...]:
     values = asdict(weights)
     star = "*" if weights.default else ""
@@ -93,16 +156,27 @@ def _row(weights: Weights) -> tuple[str, ...]:
 
 
 def _json(weights: Weights) -> str:
-    return json.dumps({"event": "model", "schema": 1, **asdict(weights)})
+    return _event("model", asdict(weights))
+
+
+def _event(kind: str, fields: dict[str, Any]) -> str:
+    return json.dumps({"event": kind, "schema": 1, **fields})
 
 
 def _verdict(weights: Weights, problem: str | None) -> str:
     fields = {"name": weights.name, "sha256": weights.sha256, "ok": problem is None, "error": problem}
-    return json.dumps({"event": "verify", "schema": 1, **fields})
+    return _event("verify", fields)
 
 
 def _text(value: object) -> str:
-    return "..".join(f"{end:g}" for end in value) if isinstance(value, tuple) else str(value)
+    match value:
+        case (float(), float()):
+            return "..".join(f"{end:g}" for end in value)
+        case tuple():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(f"{key} {one}" for key, one in value.items())
+    return str(value)
 
 
 def _card(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The flags that the four tasks share, each defined once.
+"""The flags that all tasks share, each defined once.
 
 Typer reads signatures: `task_command` gives a function whose last parameter is `common: Common` one
 parameter per field of `Common` instead.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -70,7 +70,18 @@ Model = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Weights by name (enhance models list).", autocompletion=_model_names),
 ]
-WeightsFile = Annotated[str | None, typer.Option("--weights", metavar="FILE", help="Weights from a file.")]
+WeightsFile = Annotated[
+    str | None, typer.Option("--weights", metavar="FILE", help="Weights from a file, ours or the authors'.")
+]
+ArchOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--arch-option",
+        metavar="NAME=VALUE",
+        help="What --weights does not tell, such as res_scale=0.1; repeatable.",
+        show_default=False,
+    ),
+]
 Device = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps; only auto falls back.")
 ]
@@ -103,7 +114,7 @@ Debug = Annotated[bool, typer.Option("--debug", callback=_remember, help="Show t
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """What the four tasks share, as the user gave it."""
+    """What all tasks share, as the user gave it."""
 
     output: Output = None
     name: Name = None
@@ -116,6 +127,7 @@ class Common:
     max_pixels: MaxPixels = None
     model: Model = None
     weights: WeightsFile = None
+    arch_option: ArchOption = None
     device: Device = "auto"
     precision: PrecisionOption = "auto"
     backend: BackendOption = "auto"
@@ -151,6 +163,15 @@ def task_command(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
+
+
+def arch_options(given: Sequence[str] | None) -> dict[str, str]:
+    """The NAME=VALUE pairs; UsageError for anything else."""
+    pairs = [text.partition("=") for text in given or ()]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise UsageError(f"--arch-option {name}{equals}{value} is not NAME=VALUE, such as res_scale=0.1")
+    return {name: value for name, _, value in pairs}
 
 
 def strength(flag: str, text: str, low: float, high: float) -> float | None:

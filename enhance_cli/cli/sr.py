@@ -10,7 +10,7 @@ import typer
 from enhance_cli.cli.options import Common, Inputs, task_command
 from enhance_cli.errors import UsageError
 
-LARGEST = 4.0
+LARGEST = 8.0
 
 
 @task_command
@@ -20,7 +20,7 @@ def sr(
         float | None,
         typer.Option(
             metavar="X",
-            help="Enlargement, above 1 and up to 4. [2, or what --model gives]",
+            help="Enlargement, above 1; shipped models give up to 4, others to 8. [2, or what --model gives]",
             show_default=False,
         ),
     ] = None,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from enhance_cli.engine.progress import Metrics
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import from_float, rgb_to_y, to_float
+from enhance_cli.imaging.mosaic import interpolated
 from enhance_cli.imaging.picture import Picture, Pixels
 from enhance_cli.imaging.resize import imresize
 from enhance_cli.metrics.psnr import psnr
@@ -39,8 +40,10 @@ def figures(task: str, result: Pixels, reference: Pixels, *, border: int = 0) ->
     return found
 
 
-def untreated(picture: Picture, width: int, height: int) -> Pixels:
-    """What doing nothing gives: the input, enlarged by MATLAB's bicubic where the size changes."""
+def untreated(task: str, picture: Picture, width: int, height: int) -> Pixels:
+    """What doing nothing gives: the input, filled in bilinearly if a mosaic, enlarged by MATLAB's bicubic."""
+    if task == "demosaic":
+        return interpolated(picture.pixels)
     if (picture.width, picture.height) == (width, height):
         return picture.pixels
     return imresize(picture.pixels, (height, width))

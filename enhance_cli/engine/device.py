@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.engine.imaginary import NOT_IMAGINABLE, imagine
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.engine.tiles import round_up
 from enhance_cli.errors import DeviceError, UsageError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -125,14 +125,7 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 def _largest_map(module: nn.Module, spec: ArchSpec) -> float:
     """Floats per input pixel of the largest map that goes in or out of any layer, without computing it."""
-    side = round_up(max(PROBE, spec.minimum), spec.multiple)
-    largest = 3 * spec.scale**2 * side**2
-    state = {
-        key: torch.empty_like(value, device="meta")
-        for key, value in (*module.named_parameters(), *module.named_buffers())
-    }
-    x = torch.empty((1, 3 if spec.colour == "rgb" else 1, side, side), device="meta")
-    inputs = (x, torch.empty((1, 1, 1, 1), device="meta")) if spec.condition else (x,)
+    largest = 0
 
     def measure(layer: nn.Module, given: tuple[object, ...], out: object) -> None:
         nonlocal largest
@@ -140,12 +133,10 @@ def _largest_map(module: nn.Module, spec: ArchSpec) -> float:
 
     hooks = [layer.register_forward_hook(measure) for layer in module.modules()]
     try:
-        with torch.inference_mode():
-            torch.func.functional_call(module, state, inputs)
-    except (RuntimeError, NotImplementedError, TypeError, MemoryError):
-        # Networks that look at values or keep tensors outside parameters and buffers have no meta run.
+        side = imagine(module, spec, PROBE)
+    except NOT_IMAGINABLE:
         return UNKNOWN_FLOATS
     finally:
         for hook in hooks:
             hook.remove()
-    return largest / side**2
+    return max(largest / side**2, 3 * spec.scale**2)

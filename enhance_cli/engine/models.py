@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from enhance_cli.arch.contract import Task
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.catalog import Weights
+from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import load_file, load_weights
 from enhance_cli.engine.progress import WeightsUsed
 from enhance_cli.engine.restorer import Restorer
@@ -31,17 +33,31 @@ class Model:
 class Models:
     """The weights of one run: those named, or the catalog's defaults by colour and enlargement."""
 
-    def __init__(self, task: str, settings: EngineSettings, *, name: str | None, file: Path | None) -> None:
-        """ModelError if `name` is unknown, `file` is no weights file, or either is for another task."""
+    def __init__(
+        self,
+        task: Task,
+        settings: EngineSettings,
+        *,
+        name: str | None,
+        file: Path | None,
+        wanted: Wanted | None = None,
+    ) -> None:
+        """ModelError if `name` is unknown, `file` is no weights file, or either is for another task.
+
+        `wanted`: what a foreign `file` may leave open; its task is `task`.
+        """
         self._task = task
         self._settings = settings
         self._loaded: dict[str, Model] = {}
         self._fixed: Weights | Model | None = None
         if file is not None:
-            self._fixed = self._from_file(file)
+            self._fixed = self._from_file(file, replace(wanted or Wanted(), task=task))
         elif name is not None:
             self._fixed = catalog.find(name)
-            self._check_task(name, self._fixed.task)
+            if self._fixed.task != task:
+                raise ModelError(
+                    f"{name} is for {self._fixed.task}, not for {task}; enhance models list shows all"
+                )
 
     @property
     def fixed_scale(self) -> int | None:
@@ -91,8 +107,8 @@ class Models:
         fitting = [scale for scale in scales if scale >= factor - SLACK]
         if scales and not fitting:
             raise UsageError(
-                f"{factor:g} times as large is more than the networks for {self._task} give ({scales[-1]}); "
-                "ask for less"
+                f"{factor:g} times as large (--scale) is more than the shipped models for {self._task} give ({scales[-1]}); "
+                "ask for less, or name other --weights"
             )
         return fitting[0] if fitting else 1
 
@@ -103,15 +119,10 @@ class Models:
         restorer = Restorer(load_weights(weights), self._settings)
         return Model(restorer, weights.condition_range, _used(weights))
 
-    def _from_file(self, path: Path) -> Model:
-        net = load_file(path)
-        self._check_task(str(path), net.task)
-        used = WeightsUsed(net.name, net.sha256, net.licence)
+    def _from_file(self, path: Path, wanted: Wanted) -> Model:
+        net = load_file(path, wanted)
+        used = WeightsUsed(net.name, net.sha256, net.licence, net.recognised)
         return Model(Restorer(net, self._settings), _range(net.metadata.get("condition_range")), used)
-
-    def _check_task(self, name: str, task: str) -> None:
-        if task != self._task:
-            raise ModelError(f"{name} is for {task}, not for {self._task}; enhance models list shows all")
 
 
 def _used(weights: Weights) -> WeightsUsed:

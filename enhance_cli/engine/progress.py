@@ -24,6 +24,8 @@ class WeightsUsed:
     name: str
     sha256: str
     licence: str | None
+    recognised: str | None = None
+    """For foreign files: what they were found to be, in one line."""
 
 
 @dataclass(frozen=True, kw_only=True)

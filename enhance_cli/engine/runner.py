@@ -94,6 +94,8 @@ class Runner:
             return 0
         if self._tile is not None:
             return self._tile
+        if spec.tile is not None:
+            return 0 if max(height, width) <= spec.tile else spec.tile
         return tiles.choose(height, width, self._pixels, spec.halo, spec.multiple)
 
     def _warn_of_tiles(self, count: int) -> None:

@@ -14,6 +14,7 @@ from enhance_cli.arch.contract import Task
 from enhance_cli.engine.batch import Job
 from enhance_cli.engine.compare import figures, untreated
 from enhance_cli.engine.models import Model, Models
+from enhance_cli.engine.mosaics import restore_mosaic
 from enhance_cli.engine.progress import FileDone, Metrics, Start
 from enhance_cli.engine.records import Record, Records, Settings
 from enhance_cli.engine.restorer import Restored
@@ -23,6 +24,7 @@ from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError, W
 from enhance_cli.imaging import files
 from enhance_cli.imaging.files import EncodeOptions
 from enhance_cli.imaging.formats import FORMATS
+from enhance_cli.imaging.mosaic import Pattern, as_mosaic
 from enhance_cli.imaging.picture import Picture
 
 FALLBACK_FORMAT = "PNG"
@@ -40,6 +42,8 @@ class Plan:
     """Exact (width, height) instead of a factor."""
     condition: float | None = None
     """Noise sigma or JPEG quality; None finds it in each picture."""
+    pattern: Pattern | None = None
+    """demosaic: colours of the first 2x2 samples; None finds it in each picture."""
     format: str | None = None
     """Format on standard output, as Pillow names it; "same" is the input's; None is PNG."""
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -54,6 +58,8 @@ class Plan:
             settings |= {"size": list(self.size)} if self.size else {"scale": self.factor}
         if self.task in ("dejpeg", "denoise"):
             settings["strength"] = "auto" if self.condition is None else self.condition
+        if self.task == "demosaic":
+            settings["pattern"] = self.pattern or "auto"
         if files.format_of(output) == "JPEG":
             settings["jpeg_quality"] = self.encode.jpeg_quality
         return settings
@@ -81,7 +87,7 @@ class Made:
 
 
 class Enhancement:
-    """The `BatchWork` of the four tasks."""
+    """The `BatchWork` of all tasks."""
 
     def __init__(
         self, plan: Plan, models: Models, *, stdin: Callable[[], bytes], stdout: Callable[[bytes], None]
@@ -101,8 +107,9 @@ class Enhancement:
         """
         plan = self._plan
         restorer = self._models.model(gray=False, factor=1.0 if plan.size else plan.factor).restorer
-        if plan.condition is not None and restorer.net.spec.condition is None:
-            raise UsageError(f"{restorer.net.name} takes no strength; leave out --quality or --sigma")
+        net = restorer.net
+        if plan.condition is not None and net.spec.condition is None and net.chosen_for is None:
+            raise UsageError(f"{net.name} takes no strength; leave out --quality or --sigma")
         return Start(
             task=plan.task,
             settings=settings,
@@ -136,7 +143,10 @@ class Enhancement:
         Three equal channels are restored as one: noise that is the same in all of them is not what
         colour networks learn, and the result could get a tint.
         """
-        gray, plan = read.picture.as_gray(), self._plan
+        plan = self._plan
+        if plan.task == "demosaic":
+            return self._demosaiced(read, on_tile)
+        gray = read.picture.as_gray()
         picture = gray or read.picture
         model = self._models.model(gray=picture.gray, factor=self._factor(read))
         condition = strength(picture, model, plan.task, plan.condition)
@@ -145,6 +155,10 @@ class Enhancement:
         if gray:
             restored = replace(restored, picture=restored.picture.as_rgb())
         return Made(read, restored, model, condition)
+
+    def _demosaiced(self, read: Source, on_tile: Callable[[int, int], None]) -> Made:
+        model = self._models.model(gray=False, factor=1.0)
+        return Made(read, restore_mosaic(model.restorer, read.picture, on_tile), model, Condition())
 
     def write(self, job: Job, made: Made) -> FileDone:
         """Compare, encode and write."""
@@ -183,7 +197,8 @@ class Enhancement:
 
     def _decoded(self, data: bytes) -> Picture:
         try:
-            return files.read(data, max_pixels=self._plan.max_pixels)
+            picture = files.read(data, max_pixels=self._plan.max_pixels)
+            return as_mosaic(picture, self._plan.pattern) if self._plan.task == "demosaic" else picture
         except ReadError as error:
             # Every event names its input already.
             raise ReadError(str(error).removeprefix("input data: ")) from error
@@ -238,7 +253,7 @@ class Enhancement:
             return None, None
         clean = source.reference.pixels
         border = math.ceil(self._factor(source)) if self._plan.task == "sr" else 0
-        before = untreated(source.picture, *source.target)
+        before = untreated(self._plan.task, source.picture, *source.target)
         metrics, baseline = (
             figures(self._plan.task, pixels, clean, border=border) for pixels in (result.pixels, before)
         )

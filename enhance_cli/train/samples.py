@@ -13,6 +13,7 @@ from enhance_cli.arch.contract import ArchSpec, Condition, Task
 from enhance_cli.degrade.bicubic import enlarge_batch, shrink_batch
 from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
 from enhance_cli.degrade.jpeg import compress_batch
+from enhance_cli.degrade.mosaic import mosaic_batch
 from enhance_cli.degrade.noise import add_noise_batch
 from enhance_cli.engine.tiles import round_up
 from enhance_cli.errors import UsageError
@@ -51,6 +52,7 @@ def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
         "dejpeg": _Jpeg,
         "denoise": _Noise,
         "deblur": _Blur,
+        "demosaic": _Mosaic,
     }
     return makers[recipe.task](recipe, spec)
 
@@ -67,6 +69,8 @@ def _mismatch(recipe: Recipe, spec: ArchSpec) -> str | None:
         return "sees every scale in every batch; make batch that long, and patch a multiple of each"
     if recipe.task == "sr" and not spec.pre_upsampled and (recipe.scales or spec.scale == 1):
         return f"enlarges {spec.scale} times; set its scale to 2 or more and leave out scales"
+    if recipe.task == "demosaic" and (spec.colour != "rgb" or recipe.patch % 2):
+        return "must take three channels, and patches of an even side; change one of them"
     if recipe.task != "sr" and spec.scale != 1:
         return f"enlarges {spec.scale} times, which {recipe.task} does not; set its scale to 1"
     return None
@@ -148,6 +152,14 @@ class _Blur(_Task):
         blurred = blur_batch(clean, self.kernels[chosen])
         blurred = add_noise_batch(blurred, _uniform(bank, n, self.recipe.sigma), bank.generator)
         return Sample(blurred.round().clamp(0, 255), clean[..., margin:-margin, margin:-margin])
+
+
+class _Mosaic(_Task):
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        clean = bank.crops(n, self.recipe.patch)
+        # All four patterns, so that flipped and turned pictures (self-ensemble) are known as well.
+        shifts = torch.randint(0, 2, (n, 2), generator=bank.generator, device=bank.device)
+        return Sample(mosaic_batch(clean, shifts), clean)
 
 
 def _uniform(bank: Bank, n: int, bounds: tuple[float, float]) -> Tensor:

@@ -1,6 +1,8 @@
 import json
 import math
+from dataclasses import replace
 
+from enhance_cli.bench.papers import Published
 from enhance_cli.bench.report import Row, Score, table
 
 
@@ -36,6 +38,15 @@ def test_json_row():
 def test_json_has_null_for_infinity():
     event = json.loads(row("net", gain=math.inf).to_json())
     assert event["metrics"]["psnr_y"] is None
+
+
+def test_a_papers_figure_stands_beside_ours():
+    paper = Published(method="NET", psnr=33.1, source="a paper, table 2")
+    content = table([replace(row("net"), paper=paper), row("other")])
+    assert content.head[-4:] == ("gain", "paper", "diff", "s/MP")
+    assert [line[-3:-1] for line in content.lines] == [("", ""), ("33.10 NET", "-0.10"), ("", "")]
+    event = json.loads(replace(row("net"), paper=paper).to_json())
+    assert (event["paper"]["method"], event["paper"]["source"]) == ("NET", "a paper, table 2")
 
 
 def test_table_shows_the_baseline_once_per_setting():

@@ -10,7 +10,8 @@ from torch import nn
 
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.catalog import find
-from enhance_cli.checkpoints.reader import load_file, load_weights, save_file
+from enhance_cli.checkpoints.layouts.contract import Wanted
+from enhance_cli.checkpoints.reader import load_file, load_weights, save_converted, save_file
 from enhance_cli.checkpoints.store import sha256_of
 from enhance_cli.errors import ModelError, WriteError
 
@@ -131,7 +132,6 @@ def poison(metadata, tensors):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda metadata, tensors: metadata.pop("arch"), "no metadata 'arch'"),
         (lambda metadata, tensors: metadata.pop("parameters"), "no metadata 'parameters'"),
         (lambda metadata, tensors: metadata.update(arch="dnn"), "unknown network 'dnn'; known: aim"),
         (lambda metadata, tensors: metadata.update(task="paint"), "unknown task 'paint'"),
@@ -139,11 +139,16 @@ def poison(metadata, tensors):
         (lambda metadata, tensors: metadata.update(parameters="[]"), "JSON object"),
         (lambda metadata, tensors: metadata.update(parameters='{"depth": 1}'), "do not fit network 'dncnn'"),
         (
+            lambda metadata, tensors: metadata.update(parameters='{"n_layers": 1000000000}'),
+            "beyond any network",
+        ),
+        (lambda metadata, tensors: metadata.update(parameters='{"n_feats": 9999}'), "instead of"),
+        (
             lambda metadata, tensors: metadata.update(parameters='{"n_feats": -4}'),
             "do not fit network 'dncnn'",
         ),
-        (rename, "holds weight 'extra.weight'"),
-        (drop, r"lacks weight '.*weight'"),
+        (rename, "weight 'extra.weight' is none that"),
+        (drop, r"weight '.*weight' is missing"),
         (reshape, r"weight '.*weight' has shape \(1, .*instead of \(4, 1, 3, 3\)|has shape \(1, 4, 3, 3\)"),
         (poison, r"weight '.*weight' holds NaN or Inf"),
     ],
@@ -156,10 +161,10 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(altered, change, told):
     assert path.name in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 a pickle", b"\xff" * 100])
-def test_a_file_that_is_no_safetensors(tmp_path, data):
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 a pickle", b"\xff" * 100, b"hello"])
+def test_a_file_that_is_no_weights(tmp_path, data):
     (tmp_path / "x.safetensors").write_bytes(data)
-    with pytest.raises(ModelError, match="not a readable safetensors file"):
+    with pytest.raises(ModelError, match=r"x\.safetensors"):
         load_file(tmp_path / "x.safetensors")
 
 
@@ -181,3 +186,70 @@ def test_loading_by_catalog_entry_checks_the_hash(saved, write_catalog, table):
     assert (net.name, net.sha256) == ("listed", sha256_of(saved))
     with pytest.raises(ModelError, match="the catalog says"):
         load_weights(find("wrong"))
+
+
+def foreign(path, **parameters):
+    """A bare state_dict as the authors' code would save it."""
+    module = ARCHITECTURES["dncnn"].build(n_layers=5, n_feats=8, **parameters)
+    torch.save(module.state_dict(), path)
+    return module
+
+
+def test_a_foreign_file_is_recognised_by_its_keys(tmp_path):
+    module = foreign(tmp_path / "net.pth")
+    net = load_file(tmp_path / "net.pth")
+    assert (net.arch, net.name, net.task) == ("dncnn", "net", "denoise")
+    assert net.recognised.startswith("DnCNN")
+    assert "n_layers 5" in net.recognised
+    assert "\n" not in net.recognised
+    for key, value in module.state_dict().items():
+        assert torch.equal(net.module.state_dict()[key], value)
+
+
+def test_the_task_decides_what_a_foreign_network_is_fed(tmp_path):
+    foreign(tmp_path / "net.pth")
+    assert load_file(tmp_path / "net.pth").spec.colour == "gray"
+    net = load_file(tmp_path / "net.pth", Wanted(task="dejpeg"))
+    assert (net.task, net.spec.colour) == ("dejpeg", "y")
+    with pytest.raises(ModelError, match=r"net\.pth: DnCNN.* is for denoise and dejpeg, not for deblur"):
+        load_file(tmp_path / "net.pth", Wanted(task="deblur"))
+
+
+def test_options_that_nobody_knows_are_refused(tmp_path, saved):
+    foreign(tmp_path / "net.pth")
+    for path, told in (
+        (tmp_path / "net.pth", "has no --arch-option depth"),
+        (saved, "leave out --arch-option"),
+    ):
+        with pytest.raises(ModelError, match=told):
+            load_file(path, Wanted(options={"depth": "3"}))
+
+
+def test_keys_of_no_network_are_quoted(tmp_path):
+    torch.save({"a.weight": torch.zeros(1), "b.weight": torch.zeros(1)}, tmp_path / "net.pth")
+    with pytest.raises(ModelError, match=r"2 keys \(a\.weight, b\.weight"):
+        load_file(tmp_path / "net.pth")
+
+
+def test_nan_weights_of_others_are_refused(tmp_path):
+    module = foreign(tmp_path / "net.pth")
+    module.model[0].weight.data[0] = float("nan")
+    torch.save(module.state_dict(), tmp_path / "net.pth")
+    with pytest.raises(ModelError, match="NaN"):
+        load_file(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_a_converted_file_says_itself_what_it_holds(tmp_path, half):
+    module = foreign(tmp_path / "net.pth", n_colours=3)
+    net = load_file(tmp_path / "net.pth")
+    save_converted(tmp_path / "ours.safetensors", net, half=half)
+    again = load_file(tmp_path / "ours.safetensors")
+    assert (again.arch, again.parameters, again.tasks) == (net.arch, net.parameters, net.tasks)
+    assert again.recognised is None
+    assert net.sha256 in again.metadata["converted_from"]
+    expected = module.state_dict()["model.0.weight"]
+    expected = expected.half().float() if half else expected
+    assert torch.equal(again.module.state_dict()["model.0.weight"], expected)
+    with pytest.raises(ModelError, match=f"it is for {' and '.join(net.tasks)}, not for sr"):
+        load_file(tmp_path / "ours.safetensors", Wanted(task="sr"))

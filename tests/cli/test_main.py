@@ -161,7 +161,7 @@ def test_completion_scripts_are_those_that_the_command_gives():
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("enhance de", ["dejpeg", "denoise", "deblur"]),
+        ("enhance de", ["dejpeg", "denoise", "deblur", "demosaic"]),
         ("enhance sr --sca", ["--scale"]),
         ("enhance sr --model tiny-sr-x", ["tiny-sr-x2", "tiny-sr-x3"]),
         ("enhance sr --precision b", ["bfloat16"]),

@@ -5,6 +5,7 @@ import pytest
 
 from enhance_cli.engine.compare import figures, untreated
 from enhance_cli.errors import ImageError
+from enhance_cli.imaging.mosaic import thinned
 from enhance_cli.imaging.picture import Picture
 from enhance_cli.imaging.resize import imresize
 
@@ -70,5 +71,10 @@ def test_too_little_to_measure():
 
 def test_doing_nothing_enlarges_by_bicubic():
     picture = Picture(random())
-    assert untreated(picture, 30, 24) is picture.pixels
-    assert np.array_equal(untreated(picture, 60, 48), imresize(picture.pixels, (48, 60)))
+    assert untreated("sr", picture, 30, 24) is picture.pixels
+    assert np.array_equal(untreated("sr", picture, 60, 48), imresize(picture.pixels, (48, 60)))
+
+
+def test_doing_nothing_to_a_mosaic_fills_it_in():
+    mosaic = thinned(np.full((24, 30, 3), 77, np.uint8), "rggb")
+    assert (untreated("demosaic", Picture(mosaic), 30, 24) == 77).all()

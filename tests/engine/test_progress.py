@@ -24,7 +24,7 @@ def test_start_names_its_weights():
         "device": "cpu",
         "backend": "torch",
         "precision": "float32",
-        "weights": [{"name": "a", "sha256": "0" * 64, "licence": None}],
+        "weights": [{"name": "a", "sha256": "0" * 64, "licence": None, "recognised": None}],
         "inputs": 3,
         "notes": [],
     }

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from small_networks import CONFIGURATIONS, SMALL
 from torch import nn
 from torch.nn import functional as F
 
@@ -20,17 +21,6 @@ from enhance_cli.imaging.resize import imresize
 
 rng = np.random.default_rng(0)
 CPU = EngineSettings(device="cpu")
-NETS = {
-    "compact x2": ("compact", {"scale": 2, "n_feats": 4, "n_blocks": 2}),
-    "compact x3": ("compact", {"scale": 3, "n_feats": 4, "n_blocks": 1}),
-    "unet": ("unet", {"n_feats": 4, "n_blocks": 1}),
-    "unet with condition": ("unet", {"n_colours": 1, "n_feats": 4, "n_blocks": 1, "condition": "quality"}),
-    "edsr": ("edsr", {"scale": 4, "n_feats": 4, "n_blocks": 1}),
-    "dncnn": ("dncnn", {"n_feats": 4, "n_layers": 4, "batch_norm": True}),
-    "ffdnet": ("ffdnet", {"n_feats": 4, "n_layers": 3}),
-    "mimo_unet": ("mimo_unet", {"n_res": 1, "n_feats": 4}),
-    "aim": ("aim", {"n_modules": 1, "n_feats": 4, "attention": False}),
-}
 
 
 def picture(height=40, width=30, channels=3, dtype=np.uint8, **fields):
@@ -46,28 +36,48 @@ def same(x, *condition):
     return x
 
 
-def test_every_network_is_tiled_here():
-    assert {arch for arch, _ in NETS.values()} == ARCHITECTURES.keys()
+@pytest.fixture
+def small(load, monkeypatch):
+    """Builds a small network with random weights, whose random colours are nobody's business."""
+    monkeypatch.setattr(guard, "problem", lambda x, y: None)
+
+    def build(name, parameters):
+        entry = ARCHITECTURES[name]
+        return load(entry.build(**parameters), entry.spec(**parameters))
+
+    return build
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_tiled_and_whole_differ_by_one_level_at_most(name, load, monkeypatch):
-    monkeypatch.setattr(guard, "problem", lambda x, y: None)  # random weights make random colours
-    arch, parameters = NETS[name]
-    entry = ARCHITECTURES[arch]
-    net = load(entry.build(**parameters), entry.spec(**parameters))
-    assert net.spec.tiling == "exact"
+def restored(net, shown, **settings):
     condition = {"sigma": 25.0, "quality": 30.0, None: None}[net.spec.condition]
-    shown = picture(75, 101)
     scale = 2.0 if net.spec.pre_upsampled else None
-    whole, tiled = (
-        Restorer(net, replace(CPU, tile=tile)).restore(shown, condition=condition, scale=scale)
-        for tile in (0, 32)
-    )
+    return Restorer(net, replace(CPU, **settings)).restore(shown, condition=condition, scale=scale)
+
+
+@pytest.mark.parametrize(("name", "parameters"), CONFIGURATIONS)
+def test_tiled_and_whole_differ_by_one_level_at_most(name, parameters, small):
+    net = small(name, parameters)
+    if net.spec.tiling != "exact":
+        pytest.skip("averages over all it sees")
+    shown = picture(75, 101)
+    whole, tiled = (restored(net, shown, tile=tile) for tile in (0, 32))
     assert (whole.tiles, tiled.tiles > 4) == (1, True)
     difference = whole.picture.pixels.astype(int) - tiled.picture.pixels
     assert np.abs(difference).max() <= 1
-    assert whole.picture.pixels.std() > 1
+    assert whole.picture.pixels.std() > 0.1
+
+
+@pytest.mark.parametrize(("name", "parameters"), [(name, several[0]) for name, several in SMALL.items()])
+@pytest.mark.parametrize("size", [(37, 45), (1, 1), (3, 200), (250, 7)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_network_takes_odd_sizes_and_the_other_number_of_channels(
+    name, parameters, size, channels, small
+):
+    net = small(name, parameters)
+    height, width = size
+    factor = 2 if net.spec.pre_upsampled else net.spec.scale
+    result = restored(net, picture(height, width, channels)).picture
+    assert result.pixels.shape == (height * factor, width * factor, channels)
 
 
 @pytest.mark.parametrize("colour", ["rgb", "y", "gray"])

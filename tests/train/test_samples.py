@@ -37,11 +37,22 @@ def rmse(a: torch.Tensor, b: torch.Tensor) -> float:
         ({"task": "sr"}, {"scale": 1}, "scale to 2 or more"),
         ({"task": "sr", "scales": (2, 3)}, {"scale": 2}, "leave out scales"),
         ({"task": "sr"}, {"pre_upsampled": True}, "factors in scales"),
+        ({"task": "demosaic"}, {"colour": "gray"}, "three channels"),
+        ({"task": "demosaic", "patch": 47}, {}, "even side"),
     ],
 )
 def test_a_network_for_something_else_is_refused(entries, spec, reason):
     with pytest.raises(UsageError, match=reason):
         sampler(replace(RECIPE, **entries), replace(SPEC, **spec))
+
+
+def test_mosaics_hold_one_true_sample_per_pixel_in_all_patterns(bank):
+    sample = sampler(replace(RECIPE, task="demosaic"), SPEC)(bank, 16)
+    kept = sample.degraded == sample.clean
+    assert (sample.degraded[~kept] == 0).all()
+    assert (kept.sum(1) >= 1).all()
+    corners = {tuple(corner) for corner in (sample.degraded[..., :2, :2] > 0).flatten(1).int().tolist()}
+    assert len(corners) >= 4
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -54,6 +54,8 @@ class Recognised:
     """All of the network's, under our keys; values in the scale that our network works in."""
     tasks: tuple[Task, ...]
     """What such weights are published for; the first is taken where nobody says."""
+    chosen_for: float | None = None
+    """Strength of the network that was taken out of a file with several."""
     dropped: tuple[str, ...] = ()
     """Keys of the file that have no influence on the result and were left out."""
     options: tuple[str, ...] = ()

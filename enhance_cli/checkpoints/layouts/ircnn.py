@@ -41,6 +41,7 @@ def ircnn_of_levels(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     return found and replace(
         found,
         options=("sigma",),
+        chosen_for=float(level),
         notes=(f"its network for noise level {level} taken; --arch-option sigma=N says otherwise",),
     )
 

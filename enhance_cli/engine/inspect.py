@@ -1,0 +1,56 @@
+"""What a network is, in numbers that a user can compare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.utils.flop_counter import FlopCounterMode
+
+from enhance_cli.checkpoints.reader import LoadedNet
+from enhance_cli.engine.imaginary import NOT_IMAGINABLE, imagine
+
+SIDE = 96
+"""Side of the imaginary input where a network names no tile of its own."""
+
+
+def facts(net: LoadedNet) -> dict[str, Any]:
+    """All that is known of loaded weights, JSON-serialisable."""
+    spec, work = net.spec, work_per_megapixel(net)
+    return {
+        "recognised": net.title,
+        "network": net.arch,
+        "parameters": dict(net.parameters),
+        "tasks": net.tasks,
+        "scale": "any" if spec.pre_upsampled else spec.scale,
+        "colour": spec.colour,
+        "value_range": spec.value_range,
+        "told": spec.condition,
+        "size_multiple": spec.multiple,
+        "tiling": spec.tiling,
+        "parameter_count": n_parameters(net),
+        "gmac_per_output_megapixel": None if work is None else round(work, 1),
+        "dropped_keys": net.dropped,
+        "assumed": net.notes,
+        "licence": net.licence,
+        "sha256": net.sha256,
+    }
+
+
+def n_parameters(net: LoadedNet) -> int:
+    """How many numbers were trained; running statistics do not count."""
+    return sum(parameter.numel() for parameter in net.module.parameters())
+
+
+def work_per_megapixel(net: LoadedNet) -> float | None:
+    """Multiplications and additions, in units of 10^9 pairs, for a million output pixels.
+
+    Convolutions and matrix products are counted, on a tile of the network's own size; nothing is computed.
+    None for networks that look at values and so cannot be followed.
+    """
+    spec = net.spec
+    try:
+        with FlopCounterMode(display=False) as counter:
+            side = imagine(net.module, spec, spec.tile or SIDE)
+    except NOT_IMAGINABLE:
+        return None
+    return float(counter.get_total_flops()) / 2 / 1e9 / ((side * spec.scale) ** 2 / 1e6)
