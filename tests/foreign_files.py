@@ -1,4 +1,4 @@
-"""Checkpoint files made by hand: as old versions of PyTorch and MATLAB wrote them, and as somebody hostile would."""
+"""Checkpoint files made by hand: as old versions of PyTorch and MATLAB wrote them, and as no friend would."""
 
 import io
 import pickle
@@ -62,6 +62,7 @@ def tensor(store: Any, shape: Any, stride: Any, offset: Any = 0) -> Call:
 def write_zip(path: Path, pickled: bytes, storages: Mapping[str, bytes], **entries: bytes) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("net/data.pkl", pickled)
+        archive.writestr("net/version", "3\n")
         for key, content in storages.items():
             archive.writestr(f"net/data/{key}", content)
         for name, content in entries.items():

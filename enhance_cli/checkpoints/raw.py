@@ -6,6 +6,7 @@ The kind is told by the first bytes, never by the suffix. What a kind needs beyo
 
 from __future__ import annotations
 
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,9 +135,11 @@ def _other_kind(head: bytes) -> str:
 
 
 def _is_text(head: bytes) -> bool:
-    text = head.decode("utf-8", "ignore")  # the last character may be cut
-    whole = len(text.encode()) > len(head) - 4
-    return whole and all(letter.isprintable() or letter.isspace() for letter in text)
+    try:
+        text = getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return False
+    return all(letter.isprintable() or letter.isspace() for letter in text)
 
 
 def _check_names(tensors: dict[str, Tensor]) -> None:

@@ -107,7 +107,7 @@ class Models:
         fitting = [scale for scale in scales if scale >= factor - SLACK]
         if scales and not fitting:
             raise UsageError(
-                f"{factor:g} times as large (--scale) is more than the shipped models for {self._task} give ({scales[-1]}); "
+                f"{factor:g} times as large (--scale) is more than shipped models give ({scales[-1]}); "
                 "ask for less, or name other --weights"
             )
         return fitting[0] if fitting else 1

@@ -60,8 +60,8 @@ def test_every_cut_is_noticed(path, legacy):
 
 
 def test_files_written_by_hand_are_as_pytorch_writes_them(path):
-    for write, content in ((write_zip, VALUES.tobytes()), (write_legacy, VALUES)):
-        write(path, dumps(STATE), {"0": content})
+    for write, content, view in ((write_zip, VALUES.tobytes(), ()), (write_legacy, VALUES, (None,))):
+        write(path, dumps({"weight": tensor(storage(6, view=view), (2, 3), (3, 1))}), {"0": content})
         assert torch.equal(torch.load(path, weights_only=True)["weight"], torch.arange(6.0).reshape(2, 3))
         assert torch.equal(read_raw(path).tensors["weight"], torch.arange(6.0).reshape(2, 3))
 
