@@ -64,6 +64,9 @@ class Recognised:
     """What had to be assumed, one line each, with the option that says otherwise."""
 
 
+LARGEST_UNIT_MEAN = 2.0
+"""Means of values in 0..1 lie below it, even trained ones, and those of 0..255 far above."""
+
 Layout = Callable[[Tensors, Wanted], Recognised | None]
 """None: the keys are not of this layout.  ModelError: they are, but the file cannot be used as it is."""
 
@@ -105,6 +108,20 @@ def with_mean_shift(tensors: Tensors, value_range: float = 255.0) -> dict[str, T
         for key, value in MeanShift(sign, value_range).state_dict().items()
     }
     return {**nominal, **tensors}
+
+
+def in_levels(tensors: Tensors, *, first: str = "head.0", last: str = "tail.1") -> dict[str, Tensor]:
+    """`with_mean_shift`, and weights trained on 0..1 made to work on 0..255 with the same result.
+
+    The mean shift shows the range. f255(x) = 255 f1(x / 255) is f1 with its means and its last convolution
+    255 times as large and the weights of its first as much smaller.
+    """
+    bias = tensors.get("sub_mean.bias")
+    if bias is None or bias.is_meta or not 0 < bias.abs().max() < LARGEST_UNIT_MEAN:
+        return with_mean_shift(tensors)
+    larger = ("sub_mean.bias", "add_mean.bias", f"{last}.weight", f"{last}.bias")
+    factors = {**dict.fromkeys(larger, 255.0), f"{first}.weight": 1 / 255.0}
+    return {key: tensor * factors[key] if key in factors else tensor for key, tensor in tensors.items()}
 
 
 def shape(tensors: Tensors, key: str, n_dims: int = 4) -> tuple[int, ...]:

@@ -10,9 +10,9 @@ from enhance_cli.checkpoints.layouts.contract import (
     Wanted,
     count,
     enlargement,
+    in_levels,
     renamed,
     shape,
-    with_mean_shift,
 )
 from enhance_cli.errors import ModelError
 
@@ -39,7 +39,7 @@ def edsr_pytorch(tensors: Tensors, wanted: Wanted) -> Recognised | None:
             "n_feats": n_feats,
             "res_scale": res_scale,
         },
-        tensors=with_mean_shift(tensors),
+        tensors=in_levels(tensors),
         tasks=("sr",),
         options=("res_scale",),
         notes=notes,

@@ -9,8 +9,8 @@ from enhance_cli.checkpoints.layouts.contract import (
     Wanted,
     count,
     enlargement,
+    in_levels,
     shape,
-    with_mean_shift,
 )
 from enhance_cli.errors import ModelError
 
@@ -34,7 +34,7 @@ def mdsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
             "n_blocks": count(tensors, "body.{}.body.0.weight"),
             "n_feats": shape(tensors, "head.0.weight")[0],
         },
-        tensors=with_mean_shift(tensors),
+        tensors=in_levels(tensors, last="tail.0"),
         tasks=("sr",),
         notes=notes,
     )

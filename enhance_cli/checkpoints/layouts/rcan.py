@@ -10,9 +10,9 @@ from enhance_cli.checkpoints.layouts.contract import (
     Wanted,
     count,
     enlargement,
+    in_levels,
     renamed,
     shape,
-    with_mean_shift,
 )
 
 MARKS = {
@@ -44,7 +44,7 @@ def rcan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
             "n_feats": n_feats,
             "reduction": n_feats // narrow,
         },
-        tensors=with_mean_shift(tensors),
+        tensors=in_levels(tensors),
         tasks=("sr",),
     )
 

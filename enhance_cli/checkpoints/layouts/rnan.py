@@ -9,8 +9,8 @@ from enhance_cli.checkpoints.layouts.contract import (
     Wanted,
     count,
     enlargement,
+    in_levels,
     shape,
-    with_mean_shift,
 )
 
 BLOCK = "body.{}.body.0.RA_RB1.0.body.0.weight"
@@ -34,7 +34,7 @@ def rnan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
             "n_groups": count(tensors, BLOCK) + ENDS,
             "n_feats": n_feats,
         },
-        tensors=dict(tensors) if scale == 1 else with_mean_shift(tensors),
+        tensors=dict(tensors) if scale == 1 else in_levels(tensors),
         tasks=tasks if scale == 1 else ("sr",),
     )
 

@@ -10,8 +10,8 @@ from enhance_cli.checkpoints.layouts.contract import (
     Wanted,
     count,
     enlargement,
+    in_levels,
     shape,
-    with_mean_shift,
 )
 
 MARKS = {
@@ -40,7 +40,7 @@ def san(tensors: Tensors, wanted: Wanted) -> Recognised | None:
             "n_feats": n_feats,
             "reduction": n_feats // narrow,
         },
-        tensors=with_mean_shift({key: tensor for key, tensor in tensors.items() if key not in dropped}),
+        tensors=in_levels({key: tensor for key, tensor in tensors.items() if key not in dropped}),
         tasks=("sr",),
         dropped=dropped,
     )

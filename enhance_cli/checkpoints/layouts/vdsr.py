@@ -11,9 +11,9 @@ from enhance_cli.checkpoints.layouts.contract import (
     Tensors,
     Wanted,
     count,
+    in_levels,
     renamed,
     shape,
-    with_mean_shift,
 )
 from enhance_cli.errors import ModelError
 
@@ -51,13 +51,14 @@ def edsr_pytorch(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     if "body.1.0.weight" not in tensors or not all(known.fullmatch(key) for key in tensors):
         return None
     n_feats, n_colours, *_ = shape(tensors, "body.0.0.weight")
+    n_layers = count(tensors, "body.{}.0.weight")
     if n_colours != 3:
         raise ModelError(f"a VDSR with EDSR-PyTorch's keys takes RGB, and this one {n_colours} channels")
     return Recognised(
         title="VDSR (EDSR-PyTorch keys)",
         arch="vdsr",
-        parameters={"n_colours": 3, "n_feats": n_feats, "n_layers": count(tensors, "body.{}.0.weight")},
-        tensors=with_mean_shift(tensors),
+        parameters={"n_colours": 3, "n_feats": n_feats, "n_layers": n_layers},
+        tensors=in_levels(tensors, first="body.0.0", last=f"body.{n_layers - 1}.0"),
         tasks=("sr",),
     )
 
