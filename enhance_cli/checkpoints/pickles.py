@@ -22,6 +22,9 @@ from enhance_cli.checkpoints.allowed import is_allowed
 from enhance_cli.checkpoints.limits import MAX_OPCODES, MAX_PICKLE, shown
 from enhance_cli.errors import ModelError
 
+DAMAGE = (ValueError, TypeError, LookupError, OverflowError, Warning)
+"""What comes of bytes that are no pickle; `pickletools` warns of wrong escapes where warnings are errors."""
+
 Node = Any
 """None, bool, int, float, str, bytes, list (or set), tuple, dict (str keys only), Global, Made, Storage."""
 
@@ -84,7 +87,7 @@ def read_pickle(stream: IO[bytes]) -> Pickled:
                 raise ModelError("holds a pickle longer than any network's; it is damaged or hostile")
             machine.step(opcode.name, argument)
         return Pickled(machine.stack.pop(), machine.storages)
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
+    except DAMAGE as error:
         raise ModelError(
             f"its pickle is cut off or damaged near byte {position} ({shown(error)}); download it again"
         ) from error

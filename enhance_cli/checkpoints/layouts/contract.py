@@ -93,6 +93,16 @@ def renamed(tensors: Tensors, *rules: tuple[str, str]) -> dict[str, Tensor]:
     return {_rewritten(key, rules): tensor for key, tensor in tensors.items()}
 
 
+def basicsr_frame(n_body: int) -> tuple[tuple[str, str], ...]:
+    """Rules from BasicSR's names to EDSR-PyTorch's for all but the n_body parts of the body itself."""
+    return (
+        (r"conv_first\.(.*)", r"head.0.\1"),
+        (r"conv_after_body\.(.*)", rf"body.{n_body}.\1"),
+        (r"upsample\.(.*)", r"tail.0.\1"),
+        (r"conv_last\.(.*)", r"tail.1.\1"),
+    )
+
+
 def _rewritten(key: str, rules: tuple[tuple[str, str], ...]) -> str:
     for pattern, replacement in rules:
         if re.fullmatch(pattern, key):

@@ -8,6 +8,7 @@ from enhance_cli.checkpoints.layouts.contract import (
     Recognised,
     Tensors,
     Wanted,
+    basicsr_frame,
     count,
     enlargement,
     in_levels,
@@ -54,12 +55,9 @@ def basicsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     found = edsr_pytorch(
         renamed(
             tensors,
-            (r"conv_first\.(.*)", r"head.0.\1"),
             (r"body\.(\d+)\.conv1\.(.*)", r"body.\1.body.0.\2"),
             (r"body\.(\d+)\.conv2\.(.*)", r"body.\1.body.2.\2"),
-            (r"conv_after_body\.(.*)", rf"body.{n_blocks}.\1"),
-            (r"upsample\.(.*)", r"tail.0.\1"),
-            (r"conv_last\.(.*)", r"tail.1.\1"),
+            *basicsr_frame(n_blocks),
         ),
         wanted,
     )

@@ -8,6 +8,7 @@ from enhance_cli.checkpoints.layouts.contract import (
     Recognised,
     Tensors,
     Wanted,
+    basicsr_frame,
     count,
     enlargement,
     in_levels,
@@ -59,14 +60,11 @@ def basicsr_rcan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     found = rcan(
         renamed(
             tensors,
-            (r"conv_first\.(.*)", r"head.0.\1"),
             (rf"{block}\.3\.attention\.1\.(.*)", rf"{ours}.3.conv_du.0.\3"),
             (rf"{block}\.3\.attention\.3\.(.*)", rf"{ours}.3.conv_du.2.\3"),
             (rf"{block}\.(.*)", rf"{ours}.\3"),
             (r"body\.(\d+)\.conv\.(.*)", rf"body.\1.body.{n_blocks}.\2"),
-            (r"conv_after_body\.(.*)", rf"body.{n_groups}.\1"),
-            (r"upsample\.(.*)", r"tail.0.\1"),
-            (r"conv_last\.(.*)", r"tail.1.\1"),
+            *basicsr_frame(n_groups),
         ),
         wanted,
     )
