@@ -27,10 +27,17 @@ class Condition:
 
 def strength(picture: Picture, model: Model, task: Task, asked: float | None) -> Condition:
     """What to tell the network: what was asked for, else what the picture shows, within its range."""
-    if model.restorer.net.spec.condition is None:
-        return Condition()
-    found = Condition(asked, "asked") if asked is not None else _look(task, picture)
-    return _clipped(found, model)
+    found = Condition()
+    if model.restorer.net.spec.condition is not None:
+        found = Condition(asked, "asked") if asked is not None else _look(task, picture)
+    return _clipped(_warned(found, picture, model, task), model)
+
+
+def _warned(found: Condition, picture: Picture, model: Model, task: Task) -> Condition:
+    if task != "denoise" or not picture.gray or model.restorer.net.spec.colour != "rgb":
+        return found
+    warning = f"{model.used.name} was not made for noise that is equal in all colours; take one for gray"
+    return replace(found, warnings=(*found.warnings, warning))
 
 
 def _look(task: Task, picture: Picture) -> Condition:

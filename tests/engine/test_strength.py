@@ -36,6 +36,13 @@ def test_a_network_that_takes_none_is_told_nothing(model):
     assert strength(flat(), model(None), "deblur", None).value is None
 
 
+def test_gray_noise_in_a_colour_network_is_warned_of(model):
+    gray = Picture(np.full((48, 48, 1), 128, np.uint8))
+    assert "take one for gray" in strength(gray, model(None), "denoise", None).warnings[0]
+    assert strength(gray, model(None), "deblur", None).warnings == ()
+    assert strength(flat(), model(None), "denoise", None).warnings == ()
+
+
 def test_what_is_asked_for_wins(model):
     found = strength(flat(jpeg_quality=30), model("quality"), "dejpeg", 12.0)
     assert (found.value, found.source, found.warnings) == (12.0, "asked", ())
