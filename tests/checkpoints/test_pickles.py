@@ -106,7 +106,7 @@ def test_a_storage_is_told_by_class_key_and_size():
 
 
 def test_a_class_given_with_its_source_is_that_class():
-    source = Outside("module", torch.nn.ReLU, "/home/author/relu.py", "import os; os.system('true')")
+    source = Outside("module", torch.nn.ReLU, "/srv/author/relu.py", "import os; os.system('true')")
     assert root(dumps(source)) == Global("torch.nn.modules.activation", "ReLU")
 
 
