@@ -146,6 +146,7 @@ def _plan(request: Request, common: Common, models: Models) -> Plan:
         size=request.size,
         condition=request.condition,
         pattern=request.pattern,
+        options=arch_options(common.arch_option),
         format=format_named(common.format),
         encode=EncodeOptions(png_level=common.png_level, jpeg_quality=common.jpeg_quality),
         engine=_engine(common),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Plan:
     """Noise sigma or JPEG quality; None finds it in each picture."""
     pattern: Pattern | None = None
     """demosaic: colours of the first 2x2 samples; None finds it in each picture."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What a foreign weights file leaves open."""
     format: str | None = None
     """Format on standard output, as Pillow names it; "same" is the input's; None is PNG."""
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -60,6 +62,8 @@ class Plan:
             settings["strength"] = "auto" if self.condition is None else self.condition
         if self.task == "demosaic":
             settings["pattern"] = self.pattern or "auto"
+        if self.options:
+            settings["arch_option"] = dict(self.options)
         if files.format_of(output) == "JPEG":
             settings["jpeg_quality"] = self.encode.jpeg_quality
         return settings

@@ -73,6 +73,9 @@ def test_what_shapes_do_not_show_is_asked_for(enhance, picture, authors):
     outcome = enhance("sr", "--weights", weights, "a.png", "out.png")
     assert outcome.code == 2
     assert "--arch-option res_scale=0.1" in outcome.err
+    assert enhance("sr", "--weights", weights, "--arch-option", "res_scale=0.5", "a.png", "out.png").code == 0
+    other = enhance("sr", "--weights", weights, "--arch-option", "res_scale=0.1", "a.png", "out.png")
+    assert other.code == 1, "not up to date: another network"
     for option, code in (("res_scale=0.1", 0), ("res_scale", 2), ("res_scale=big", 2), ("depth=3", 2)):
         outcome = enhance(
             "sr", "--weights", weights, "--arch-option", option, "a.png", "out.png", "--overwrite"
