@@ -85,7 +85,7 @@ def score(weights: Weights, sets: Sequence[str], root: Path | None) -> Iterator[
     if weights.task == "sr" and weights.scale > 1:
         command += ["--scale", str(weights.scale)]
     if weights.task == "dejpeg" and weights.colour == "rgb":
-        command += ["--colour"]
+        command += ["--protocol", "jpeg-rgb"]
     for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
         row = json.loads(line)
         if row["event"] == "row" and row["model"] == weights.name:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,8 @@ class Dataset:
     name: str
     images: tuple[Path, ...]
     """Clean pictures in the order of their names."""
+    inputs: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Ready-made degraded pictures by the name of their setting ("x4"), one for each of `images`."""
 
     @property
     def tasks(self) -> tuple[Task, ...]:

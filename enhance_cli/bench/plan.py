@@ -10,7 +10,9 @@ from typing import get_args
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.datasets import KNOWN, Dataset
-from enhance_cli.bench.protocols import JpegColour, Setting, Values, settings
+from enhance_cli.bench.protocols.choice import Values, settings
+from enhance_cli.bench.protocols.contract import Setting
+from enhance_cli.bench.protocols.jpeg import JpegColour
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights
@@ -166,7 +168,7 @@ def _nothing_fits(idle: Sequence[Candidate], datasets: Sequence[Dataset]) -> str
     if not idle:
         return (
             f"nothing on {sets} is measured so; name a set with --dataset, "
-            "and one of colour pictures for --colour"
+            "and one of colour pictures for --protocol jpeg-rgb"
         )
     one = idle[0]
     return (

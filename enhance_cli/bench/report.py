@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from enhance_cli.bench.papers import Published
-    from enhance_cli.bench.protocols import Metrics
+    from enhance_cli.bench.protocols.contract import Metrics
 
 SCHEMA = 1
 
@@ -41,21 +41,37 @@ class Score:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What a network asks of a machine."""
+
+    parameters: int
+    gmac_per_megapixel: float | None
+    """10^9 multiplications and additions for a million output pixels; None where that is not known."""
+    peak_memory_mb: float | None
+    """Largest resident size of the process up to the end of the row, in 10^6 bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One network (or none, the baseline alone) at one setting on one set."""
 
     task: str
     dataset: str
     setting: str
+    protocol: str
+    """How it was degraded and measured, by name."""
+    seed: int
+    """Of the first picture's noise or blur; each later picture adds one."""
     baseline_name: str
-    """"bicubic", "jpeg", "noisy" or "blurred"."""
+    """"bicubic", "jpeg", "noisy", "blurred" or "bilinear"."""
     model: str | None
     weights: str | None
     """sha256 of the weights file."""
     scores: tuple[Score, ...]
     paper: Published | None = None
     """What the network's paper reports there."""
+    cost: Cost | None = None
 
     @property
     def metrics(self) -> Metrics:
@@ -82,6 +98,8 @@ class Row:
             "task": self.task,
             "dataset": self.dataset,
             "setting": self.setting,
+            "protocol": self.protocol,
+            "seed": self.seed,
             "model": self.model,
             "weights": self.weights,
             "images": len(self.scores),
@@ -89,6 +107,7 @@ class Row:
             "baseline": {"name": self.baseline_name, **_finite(self.baseline)},
             "paper": None if self.paper is None else asdict(self.paper),
             "seconds_per_megapixel": _rounded(self.seconds_per_megapixel),
+            "cost": None if self.cost is None else asdict(self.cost),
             "per_image": [score.as_json() for score in self.scores],
         }
         return json.dumps(event, allow_nan=False)

@@ -4,63 +4,102 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from enhance_cli.bench.papers import published
 from enhance_cli.bench.plan import Work
-from enhance_cli.bench.protocols import Clean, Levels, Metrics, Setting, to_levels
-from enhance_cli.bench.report import Row, Score
+from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, Setting, to_levels
+from enhance_cli.bench.report import Cost, Row, Score
+from enhance_cli.checkpoints.reader import LoadedNet
+from enhance_cli.engine.inspect import n_parameters, work_per_megapixel
+from enhance_cli.engine.memory import peak_megabytes
 from enhance_cli.engine.mosaics import restore_mosaic
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import ImageError
-from enhance_cli.imaging.colour import to_float
+from enhance_cli.imaging.colour import rgb_to_y, to_float
 from enhance_cli.imaging.files import read
 from enhance_cli.imaging.picture import Picture, Plane
+from enhance_cli.imaging.resize import imresize
 
 Baselines = dict[Path, Metrics]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The pictures behind one score, for reports that show them; (H, W, C) uint8 of the reference's size."""
+
+    image: str
+    baseline: Clean
+    result: Clean | None
+    reference: Clean
 
 
 def run(
     works: Sequence[Work],
     engine: EngineSettings,
     on_picture: Callable[[Work, int], None] = lambda work, done: None,
+    *,
+    on_shown: Callable[[Work, Shown], None] | None = None,
+    seed: int = 0,
 ) -> Iterator[Row]:
     """Measure `works` one by one; `on_picture(work, done)` is called after each picture of a row.
 
-    The seed of a picture's noise or blur is its number in the set, from 0 in the order of the names.
+    The seed of a picture's noise or blur is `seed` plus its number in the set, from 0 in the order of names.
     Pictures go through one at a time, so memory is that of one picture. A picture that cannot be read or
     restored raises its ImageError: a mean over fewer pictures would not be the set's.
     """
     restorers: dict[int, Restorer] = {}
-    baselines: dict[Setting, Baselines] = {}
+    baselines: dict[tuple[str, Setting], Baselines] = {}
     for work in works:
         if work.net is not None and id(work.net) not in restorers:
             restorers[id(work.net)] = Restorer(work.net, engine)
         restorer = restorers[id(work.net)] if work.net else None
-        known = baselines.setdefault(work.setting, {})
+        known = baselines.setdefault((work.dataset.name, work.setting), {})
         scores = []
-        for number, path in enumerate(work.dataset.images):
+        for number in range(len(work.dataset.images)):
             try:
-                scores.append(_score(path, number, work.setting, restorer, known))
+                score, shown = _score(work, number, seed, restorer, known)
             except ImageError as error:
-                raise type(error)(f"{work.dataset.name} {work.setting.name}, {path.name}: {error}") from error
+                where = f"{work.dataset.name} {work.setting.name}, {work.dataset.images[number].name}"
+                raise type(error)(f"{where}: {error}") from error
+            scores.append(score)
+            if on_shown:
+                on_shown(work, shown)
             on_picture(work, number + 1)
-        yield _row(work, tuple(scores), ensemble=engine.ensemble)
+        yield _row(work, tuple(scores), engine, seed)
 
 
-def _score(path: Path, seed: int, setting: Setting, restorer: Restorer | None, known: Baselines) -> Score:
-    case = setting.degrade(_clean(path), seed)
+def _score(
+    work: Work, number: int, seed: int, restorer: Restorer | None, known: Baselines
+) -> tuple[Score, Shown]:
+    path, setting = work.dataset.images[number], work.setting
+    case = _case(work, number, seed)
     if path not in known:
         known[path] = setting.measure(case.baseline, case.reference)
     start = time.perf_counter()
-    result = restore(restorer, case.given, setting) if restorer else None
+    result = restore(restorer, case, setting) if restorer else None
     seconds = time.perf_counter() - start
     metrics = setting.measure(result, case.reference) if result is not None else {}
     height, width = case.reference.shape[:2]
-    return Score(path.name, known[path], metrics, seconds, height * width / 1e6)
+    score = Score(path.name, known[path], metrics, seconds, height * width / 1e6)
+    return score, Shown(
+        image=path.name,
+        baseline=_eight_bit(case.baseline),
+        result=None if result is None else _eight_bit(result),
+        reference=case.reference,
+    )
+
+
+def _case(work: Work, number: int, seed: int) -> Case:
+    clean = _clean(work.dataset.images[number])
+    ready = work.dataset.inputs.get(work.setting.name)
+    if ready is not None:
+        return work.setting.accept(clean, _clean(ready[number]))
+    return work.setting.degrade(clean, seed + number)
 
 
 def _clean(path: Path) -> Clean:
@@ -69,22 +108,36 @@ def _clean(path: Path) -> Clean:
     return np.asarray(pixels, np.uint8) if pixels.dtype == np.uint8 else to_levels(to_float(pixels))
 
 
-def restore(restorer: Restorer, given: Levels, setting: Setting) -> Clean:
-    """The network's result for (H, W, C) on the 0..255 scale, rounded to 8 bits as a file would be."""
+def _eight_bit(x: Levels) -> Clean:
+    return np.asarray(x, np.uint8) if x.dtype == np.uint8 else to_levels(x / np.float32(255))
+
+
+def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
+    """The network's result on the 0..255 scale: rounded to 8 bits as a file would be, unless `setting.exact`.
+
+    (H, W, C) of the reference's size; (H, W, 1) luma where a luma network was given floats of colour.
+    """
     condition = setting.condition if restorer.net.spec.condition else None
-    if given.dtype == np.uint8:
-        picture = Picture(pixels=np.asarray(given, dtype=np.uint8))
-        if setting.task == "demosaic":
-            return np.asarray(restore_mosaic(restorer, picture).picture.pixels, dtype=np.uint8)
-        restored = restorer.restore(picture, scale=setting.scale, condition=condition)
-        return np.asarray(restored.picture.pixels, dtype=np.uint8)
-    x = np.asarray(given, dtype=np.float32) / np.float32(255)
-    return to_levels(_restore_float(restorer, x, condition))
+    if case.given.dtype != np.uint8:
+        x = np.asarray(case.given, np.float32) / np.float32(255)
+        y = _restore_float(restorer, x, case.reference.shape[:2], condition)
+        return y.clip(0, 1) * np.float32(255) if setting.exact else to_levels(y)
+    picture = Picture(pixels=np.asarray(case.given, np.uint8))
+    if setting.task == "demosaic":
+        return np.asarray(restore_mosaic(restorer, picture).picture.pixels, np.uint8)
+    restored = restorer.restore(picture, scale=setting.scale, condition=condition)
+    return np.asarray(restored.picture.pixels, np.uint8)
 
 
-def _restore_float(restorer: Restorer, x: Plane, condition: float | None) -> Plane:
-    """Restore (H, W, C) in nominal 0..1, with as many channels as the network takes."""
-    channels = 3 if restorer.net.spec.colour == "rgb" else 1
+def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], condition: float | None) -> Plane:
+    """Restore (H, W, C) in nominal 0..1, with as many channels as the network takes, to `size`."""
+    spec = restorer.net.spec
+    if spec.colour == "y" and x.shape[2] == 3:
+        x = rgb_to_y(x)
+    if spec.pre_upsampled and x.shape[:2] != size:
+        # In double precision: what is enlarged is what float protocols are about.
+        x = np.asarray(imresize(x.astype(np.float64), size), np.float32)
+    channels = 3 if spec.colour == "rgb" else 1
     if x.shape[2] == channels:
         return restorer.restore_plane(x, condition)
     if channels == 1:
@@ -93,7 +146,7 @@ def _restore_float(restorer: Restorer, x: Plane, condition: float | None) -> Pla
     return restorer.restore_plane(np.repeat(x, 3, axis=2), condition).mean(axis=2, keepdims=True)
 
 
-def _row(work: Work, scores: tuple[Score, ...], *, ensemble: bool) -> Row:
+def _row(work: Work, scores: tuple[Score, ...], engine: EngineSettings, seed: int) -> Row:
     net, setting = work.net, work.setting
     paper = None
     if net is not None:
@@ -104,15 +157,27 @@ def _row(work: Work, scores: tuple[Score, ...], *, ensemble: bool) -> Row:
             dataset=work.dataset.name,
             setting=setting.name.removesuffix(" rgb"),
             gray=setting.gray or work.dataset.gray,
-            ensemble=ensemble,
+            ensemble=engine.ensemble,
         )
     return Row(
-        task=work.setting.task,
+        task=setting.task,
         dataset=work.dataset.name,
-        setting=work.setting.name,
-        baseline_name=work.setting.baseline,
-        model=work.net.name if work.net else None,
-        weights=work.net.sha256 if work.net else None,
+        setting=setting.name,
+        protocol=setting.protocol,
+        seed=seed,
+        baseline_name=setting.baseline,
+        model=net.name if net else None,
+        weights=net.sha256 if net else None,
         scores=scores,
         paper=paper,
+        cost=None if net is None else cost_of(net),
+    )
+
+
+def cost_of(net: LoadedNet) -> Cost:
+    """What the network asks of a machine; the memory is that of this process, so far."""
+    return Cost(
+        parameters=n_parameters(net),
+        gmac_per_megapixel=work_per_megapixel(net),
+        peak_memory_mb=peak_megabytes(),
     )

@@ -52,9 +52,17 @@ def bench(
     quality: Annotated[
         str | None, typer.Option(metavar="N,...", help="For dejpeg.", show_default="10,20,30,40")
     ] = None,
-    colour: Annotated[
-        bool, typer.Option("--colour", help="For dejpeg: JPEG of the RGB picture, not of its luma.")
-    ] = False,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="How to degrade and measure.", show_default="the papers' usual one"
+        ),
+    ] = None,
+    edges: Annotated[
+        Literal["mirror", "replicate"],
+        typer.Option(help="Borders when shrinking for sr, as MATLAB does or did."),
+    ] = "mirror",
+    seed: Annotated[int, typer.Option(min=0, help="Of the first picture's noise or blur.")] = 0,
     sigma: Annotated[
         str | None,
         typer.Option(metavar="N,...", help="For denoise, on the 0..255 scale.", show_default="15,25,50"),
@@ -101,14 +109,15 @@ def bench(
         return _print_sets(sets)
 
     from enhance_cli.bench.plan import Choice, plan
-    from enhance_cli.bench.protocols import Values
+    from enhance_cli.bench.protocols.choice import Values
     from enhance_cli.engine.settings import EngineSettings
 
     values = Values(
         scales=_numbers("--scale", scale, int),
         qualities=_numbers("--quality", quality, int),
         sigmas=_numbers("--sigma", sigma, float),
-        colour=colour,
+        protocol=protocol,
+        edges=edges,
     )
     choice = Choice(
         task=task,
@@ -123,7 +132,7 @@ def bench(
     )
     if not quiet:
         _say_what_is_missing(works, choice)
-    rows = _measure(works, engine, show=not quiet and sys.stderr.isatty())
+    rows = _measure(works, engine, seed, show=not quiet and sys.stderr.isatty())
     (_print_json if json else _print_tables)(rows)
 
 
@@ -143,7 +152,7 @@ def _say_what_is_missing(works: Sequence[Work], choice: Choice) -> None:
         say(f"no weights are shipped for {', '.join(missing)}: the baseline alone is shown")
 
 
-def _measure(works: Sequence[Work], engine: EngineSettings, *, show: bool) -> Iterator[Row]:
+def _measure(works: Sequence[Work], engine: EngineSettings, seed: int, *, show: bool) -> Iterator[Row]:
     """Yield the rows; `show` a bar on stderr over all pictures of all rows while they are measured."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -166,7 +175,7 @@ def _measure(works: Sequence[Work], engine: EngineSettings, *, show: bool) -> It
         name = work.net.name if work.net else work.setting.baseline
         progress.update(bar, advance=1, description=f"{work.dataset.name} {work.setting.name} {name}")
 
-    rows = run(works, engine, on_picture)
+    rows = run(works, engine, on_picture, seed=seed)
     while True:
         # The bar is gone whenever a row is printed: both may be on one terminal.
         with progress:

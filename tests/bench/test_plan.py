@@ -6,7 +6,7 @@ import pytest
 from enhance_cli.arch.aim import AIM
 from enhance_cli.bench.datasets import choose
 from enhance_cli.bench.plan import BASELINE_ONLY, Choice, Work, plan
-from enhance_cli.bench.protocols import Values
+from enhance_cli.bench.protocols.choice import Values
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.reader import save_file
 from enhance_cli.errors import ModelError, UsageError
@@ -71,7 +71,11 @@ def test_the_default_is_of_the_colour_that_is_measured(
     one = catalog.find(shipped)
     both = tuple(replace(one, name=kind, task=task, scale=1, colour=kind) for kind in ("rgb", "gray"))
     monkeypatch.setattr(catalog, "catalog", lambda: both)
-    works = plan(choose([name], root), Choice(task=task, values=Values(colour=colour)), named=True)
+    works = plan(
+        choose([name], root),
+        Choice(task=task, values=Values(protocol="jpeg-rgb" if colour else None)),
+        named=True,
+    )
     assert {work.net.name for work in works} == {expected}
 
 
@@ -100,7 +104,7 @@ def test_a_model_that_fits_nothing_is_an_error(root: Path, tiny: Path):
 
 def test_a_task_and_options_of_another_are_an_error(root: Path):
     with pytest.raises(UsageError, match="--task sr was given with options of dejpeg"):
-        plan(choose(["Set5"], root), Choice(task="sr", values=Values(colour=True)), named=True)
+        plan(choose(["Set5"], root), Choice(task="sr", values=Values(protocol="jpeg-rgb")), named=True)
 
 
 def test_a_strange_set_needs_a_task(root: Path):
@@ -114,8 +118,8 @@ def test_a_task_for_which_no_set_is_there_is_an_error(root: Path):
 
 
 def test_colour_needs_colour_pictures(root: Path, shipped: str):
-    with pytest.raises(UsageError, match="colour pictures for --colour"):
-        plan(choose(["Set12"], root), Choice(values=Values(colour=True)), named=True)
+    with pytest.raises(UsageError, match="colour pictures for --protocol jpeg-rgb"):
+        plan(choose(["Set12"], root), Choice(values=Values(protocol="jpeg-rgb")), named=True)
 
 
 def test_an_unknown_model_is_an_error(root: Path, shipped: str):

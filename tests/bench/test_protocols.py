@@ -6,17 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance_cli.bench.protocols import (
-    JpegColour,
-    JpegLuma,
-    Metrics,
-    MotionBlur,
-    Noise,
-    Setting,
-    SuperResolution,
-    Values,
-    settings,
-)
+from enhance_cli.bench.protocols.blur import MotionBlur
+from enhance_cli.bench.protocols.choice import Values, settings
+from enhance_cli.bench.protocols.contract import Metrics, Setting
+from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
+from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.sr import SuperResolution
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import rgb_to_y
 
@@ -120,12 +115,12 @@ def test_settings_are_the_usual_ones_unless_asked():
     assert [setting.name for setting in settings("dejpeg", Values())] == ["q10", "q20", "q30", "q40"]
     assert [setting.name for setting in settings("denoise", Values(sigmas=(12.5,)))] == ["sigma 12.5"]
     assert [setting.name for setting in settings("deblur", Values())] == ["motion"]
-    assert settings("dejpeg", Values(qualities=(7,), colour=True)) == (JpegColour(7),)
+    assert settings("dejpeg", Values(qualities=(7,), protocol="jpeg-rgb")) == (JpegColour(7),)
 
 
 def test_values_know_their_tasks():
     assert Values().tasks == set()
-    assert Values(scales=(2,), colour=True).tasks == {"sr", "dejpeg"}
+    assert Values(scales=(2,), protocol="jpeg-rgb").tasks == {"sr", "dejpeg"}
 
 
 @pytest.mark.parametrize("values", [{"scales": (1,)}, {"qualities": (10, 101)}, {"sigmas": (-5.0,)}])

@@ -17,7 +17,17 @@ def row(model: str | None, gain: float = 2.0, setting: str = "x2") -> Row:
         )
         for number, seconds in enumerate((9.0, 1.0, 1.0))
     )
-    return Row("sr", "Set5", setting, "bicubic", model, "ab" * 32 if model else None, scores)
+    return Row(
+        task="sr",
+        dataset="Set5",
+        setting=setting,
+        protocol="matlab-y",
+        seed=0,
+        baseline_name="bicubic",
+        model=model,
+        weights="ab" * 32 if model else None,
+        scores=scores,
+    )
 
 
 def test_row_averages_pictures_and_ignores_the_warm_up():

@@ -7,7 +7,11 @@ import pytest
 
 from enhance_cli.bench.datasets import choose
 from enhance_cli.bench.plan import BASELINE_ONLY, Choice, Work, plan
-from enhance_cli.bench.protocols import JpegLuma, MotionBlur, Noise, Setting, Values
+from enhance_cli.bench.protocols.blur import MotionBlur
+from enhance_cli.bench.protocols.choice import Values
+from enhance_cli.bench.protocols.contract import Setting
+from enhance_cli.bench.protocols.jpeg import JpegLuma
+from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.report import Row
 from enhance_cli.bench.run import restore, run
 from enhance_cli.engine.settings import EngineSettings
@@ -20,7 +24,9 @@ class FakeRestorer:
     """Gives back what it got and remembers how it was called."""
 
     def __init__(self, colour: str, condition: str | None) -> None:
-        self.net = SimpleNamespace(spec=SimpleNamespace(colour=colour, condition=condition))
+        self.net = SimpleNamespace(
+            spec=SimpleNamespace(colour=colour, condition=condition, pre_upsampled=False)
+        )
         self.calls: list[tuple[tuple[int, ...], float | None]] = []
 
     def restore(self, picture, *, scale, condition):
@@ -104,10 +110,10 @@ def test_a_failure_names_set_setting_and_picture(root: Path, tiny: Path, monkeyp
     ("setting", "condition"), [(JpegLuma(10), 10.0), (Noise(25.0), 25.0), (MotionBlur(), None)]
 )
 def test_networks_are_told_what_they_ask_for(setting: Setting, condition: float | None):
-    given = setting.degrade(np.full((16, 16, 1), 90, np.uint8), seed=0).given
+    case = setting.degrade(np.full((16, 16, 1), 90, np.uint8), seed=0)
     asks, ignores = FakeRestorer("gray", "any"), FakeRestorer("gray", None)
-    restore(asks, given, setting)
-    restore(ignores, given, setting)
+    restore(asks, case, setting)
+    restore(ignores, case, setting)
     assert asks.calls == [((16, 16, 1), condition)]
     assert ignores.calls == [((16, 16, 1), None)]
 
@@ -123,9 +129,9 @@ def test_networks_are_told_what_they_ask_for(setting: Setting, condition: float 
 )
 def test_noisy_floats_reach_networks_of_any_colour(colour: str, channels: int, shapes: list):
     clean = np.random.default_rng(0).integers(0, 256, (16, 16, channels), dtype=np.uint8)
-    noisy = Noise(50).degrade(clean, seed=0).given
+    case = Noise(50).degrade(clean, seed=0)
     restorer = FakeRestorer(colour, None)
-    result = restore(restorer, noisy, Noise(50))
+    result = restore(restorer, case, Noise(50))
     assert [shape for shape, _ in restorer.calls] == shapes
     assert result.dtype == np.uint8
-    assert np.array_equal(result, np.floor(np.clip(noisy, 0, 255) + 0.5))
+    assert np.array_equal(result, np.floor(np.clip(case.given, 0, 255) + 0.5))

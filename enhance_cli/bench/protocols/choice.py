@@ -1,0 +1,92 @@
+"""Which settings are measured: those asked for, or the papers' usual ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from enhance_cli.arch.contract import Task
+from enhance_cli.bench.protocols import sr
+from enhance_cli.bench.protocols.blur import MotionBlur
+from enhance_cli.bench.protocols.contract import Setting
+from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
+from enhance_cli.bench.protocols.mosaic import Mosaic
+from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.sr import SrProtocol, SuperResolution
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.resize import Edges
+
+TASKS: dict[str, Task] = {
+    **dict.fromkeys(sr.PROTOCOLS, "sr"),
+    "jpeg-y": "dejpeg",
+    "jpeg-rgb": "dejpeg",
+    "awgn": "denoise",
+    "awgn-8bit": "denoise",
+    "motion": "deblur",
+    "bayer": "demosaic",
+}
+"""Every protocol and what it measures; the first of a task is the usual one."""
+
+
+SCALES, QUALITIES, SIGMAS = (2, 3, 4), (10, 20, 30, 40), (15.0, 25.0, 50.0)
+"""Of the papers' tables."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """Settings asked for; empty means the papers' usual ones."""
+
+    protocol: str | None = None
+    """Key of TASKS."""
+    edges: Edges = "mirror"
+    """What MATLAB's imresize sees outside a picture that is shrunk."""
+    scales: tuple[int, ...] = ()
+    qualities: tuple[int, ...] = ()
+    sigmas: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check("--scale", self.scales, 2, 8)
+        _check("--quality", self.qualities, 1, 100)
+        _check("--sigma", self.sigmas, 1, 255)
+        if self.protocol not in (None, *TASKS):
+            raise UsageError(f"--protocol {self.protocol} is unknown; known: {', '.join(TASKS)}")
+
+    @property
+    def tasks(self) -> set[Task]:
+        """The tasks to which the values belong that were asked for."""
+        asked: dict[Task, bool] = {
+            "sr": bool(self.scales),
+            "dejpeg": bool(self.qualities),
+            "denoise": bool(self.sigmas),
+        }
+        named = {TASKS[self.protocol]} if self.protocol else set()
+        return named | {task for task, is_asked in asked.items() if is_asked}
+
+
+def settings(task: Task, values: Values) -> tuple[Setting, ...]:
+    """The settings of one task, in the order of the tables."""
+    protocol = values.protocol if values.protocol and TASKS[values.protocol] == task else usual(task)
+    match protocol:
+        case "jpeg-y":
+            return tuple(JpegLuma(quality) for quality in values.qualities or QUALITIES)
+        case "jpeg-rgb":
+            return tuple(JpegColour(quality) for quality in values.qualities or QUALITIES)
+        case "awgn" | "awgn-8bit":
+            return tuple(Noise(sigma, protocol) for sigma in values.sigmas or SIGMAS)
+        case "motion":
+            return (MotionBlur(),)
+        case "bayer":
+            return (Mosaic(),)
+    name = cast(SrProtocol, protocol)
+    return tuple(SuperResolution(scale, name, values.edges) for scale in values.scales or SCALES)
+
+
+def usual(task: Task) -> str:
+    """The protocol by which the papers measure a task."""
+    return next(name for name, measured in TASKS.items() if measured == task)
+
+
+def _check(flag: str, values: tuple[float, ...], low: int, high: int) -> None:
+    for value in values:
+        if not low <= value <= high:
+            raise UsageError(f"{flag} {value:g} is out of range: {low} to {high}")
