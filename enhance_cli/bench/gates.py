@@ -1,0 +1,176 @@
+"""Quality gates: figures that must be reached, fixed ones or those of an earlier run."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from enhance_cli.bench.protocols.contract import Metrics
+from enhance_cli.bench.report import Row
+from enhance_cli.errors import GateError, UsageError
+from enhance_cli.imaging.files import write_atomic
+
+SCHEMA = 1
+SSIM_SHARE = 0.05
+"""SSIM may fall by this share of the tolerance in dB: 0.0005 for 0.01 dB."""
+MOST_NAMED = 5
+Key = tuple[str, str, str, str]
+CONDITIONS = ("protocol", "seed", "images")
+"""What must be alike, or two figures cannot be compared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offence:
+    """A figure that misses its gate."""
+
+    task: str
+    dataset: str
+    setting: str
+    protocol: str
+    model: str
+    metric: str
+    measured: float
+    required: float
+    reason: str
+    """Which gate: "--min-psnr", "baseline"."""
+
+    def __str__(self) -> str:
+        digits = 4 if self.metric.startswith("ssim") else 2
+        figures = f"{self.metric} {self.measured:.{digits}f} < {self.required:.{digits}f}"
+        return f"{self.dataset} {self.setting} {self.model}: {figures} ({self.reason})"
+
+
+def below_floors(rows: Sequence[Row], *, psnr: float | None, ssim: float | None) -> list[Offence]:
+    """Every row whose mean PSNR or SSIM (on Y where that is measured) lies below its floor."""
+    floors = {"psnr": psnr, "ssim": ssim}
+    return [
+        _offence(row, metric, floor, f"--min-{kind}")
+        for row in rows
+        for kind, floor in floors.items()
+        for metric in row.metrics
+        if floor is not None and metric in (kind, f"{kind}_y") and not row.metrics[metric] >= floor
+    ]
+
+
+def below_baseline(rows: Sequence[Row], path: Path, *, tolerance: float) -> list[Offence]:
+    """Every figure that is worse than the baseline's by more than `tolerance` dB (SSIM: a twentieth of it).
+
+    UsageError if the file cannot be used, has no such row, or made it under other conditions.
+    """
+    known = read_baseline(path)
+    found = []
+    for row in rows:
+        if row.model is None:
+            continue
+        before = known.get(_key(row))
+        if before is None:
+            raise UsageError(f"baseline {path} has no row for {_name(row)}; --update-baseline adds it")
+        _check_alike(row, before, path)
+        found += list(_worse(row, before["metrics"], tolerance))
+    return found
+
+
+def update_baseline(rows: Sequence[Row], path: Path) -> None:
+    """Write the rows into the baseline; other rows stay.  WriteError if that fails, UsageError if it is bad."""
+    known = read_baseline(path) if path.exists() else {}
+    known |= {_key(row): _entry(row) for row in rows if row.model is not None}
+    text = json.dumps({"schema": SCHEMA, "rows": [known[key] for key in sorted(known)]}, indent=1)
+    write_atomic(path, f"{text}\n".encode())
+
+
+def read_baseline(path: Path) -> dict[Key, dict[str, Any]]:
+    """The rows of a baseline file by task, dataset, setting and model; UsageError in one line."""
+    again = "write it anew with --update-baseline"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read baseline {path}: {error.strerror}; {again}") from error
+    except ValueError as error:
+        raise UsageError(f"baseline {path} is not JSON ({error}); {again}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise UsageError(f"baseline {path} is not of schema {SCHEMA}; {again}")
+    rows = document.get("rows")
+    if not isinstance(rows, list) or not all(map(_is_entry, rows)):
+        raise UsageError(f"baseline {path} holds rows that are none; {again}")
+    return {(row["task"], row["dataset"], row["setting"], row["model"]): row for row in rows}
+
+
+def raise_if_any(offences: Sequence[Offence]) -> None:
+    """GateError that names the offenders."""
+    if not offences:
+        return
+    named = "; ".join(map(str, offences[:MOST_NAMED]))
+    more = f"; and {len(offences) - MOST_NAMED} more" if len(offences) > MOST_NAMED else ""
+    raise GateError(f"{named}{more}")
+
+
+def _is_entry(row: Any) -> bool:
+    words = ("task", "dataset", "setting", "model", "protocol")
+    return (
+        isinstance(row, dict)
+        and all(isinstance(row.get(word), str) for word in words)
+        and all(isinstance(row.get(word), int) for word in ("seed", "images"))
+        and isinstance(row.get("metrics"), dict)
+        and all(isinstance(value, (int, float, type(None))) for value in row["metrics"].values())
+    )
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    metrics = {name: round(value, 6) if math.isfinite(value) else None for name, value in row.metrics.items()}
+    return {
+        "task": row.task,
+        "dataset": row.dataset,
+        "setting": row.setting,
+        "model": row.model,
+        "protocol": row.protocol,
+        "seed": row.seed,
+        "images": len(row.scores),
+        "weights": row.weights,
+        "metrics": metrics,
+    }
+
+
+def _check_alike(row: Row, before: dict[str, Any], path: Path) -> None:
+    now = _entry(row)
+    for what in CONDITIONS:
+        if before[what] != now[what]:
+            differ = f"{_name(row)} with {what} {before[what]}, this run with {now[what]}"
+            raise UsageError(
+                f"baseline {path} measured {differ}; run it alike, or write it anew with --update-baseline"
+            )
+
+
+def _worse(row: Row, before: Metrics, tolerance: float) -> Iterator[Offence]:
+    for metric, measured in row.metrics.items():
+        # null is what infinity became: nothing can be better.
+        required = before.get(metric, -math.inf)
+        required = math.inf if required is None else required
+        slack = tolerance * (SSIM_SHARE if metric.startswith("ssim") else 1)
+        if not measured >= required - slack:
+            yield _offence(row, metric, required, f"baseline, tolerance {slack:g}")
+
+
+def _offence(row: Row, metric: str, required: float, reason: str) -> Offence:
+    return Offence(
+        task=row.task,
+        dataset=row.dataset,
+        setting=row.setting,
+        protocol=row.protocol,
+        model=row.model or row.baseline_name,
+        metric=metric,
+        measured=row.metrics[metric],
+        required=required,
+        reason=reason,
+    )
+
+
+def _key(row: Row) -> Key:
+    return (row.task, row.dataset, row.setting, row.model or "")
+
+
+def _name(row: Row) -> str:
+    return f"{row.dataset} {row.setting} {row.model}"
