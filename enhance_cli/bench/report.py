@@ -90,6 +90,16 @@ class Row:
             return None
         return median(score.seconds / score.megapixels for score in self.scores)
 
+    @property
+    def gain(self) -> float | None:
+        """How much its leading metric (the first) is above doing nothing; NaN if both are infinite."""
+        return gain(self.metrics, self.baseline)
+
+    @property
+    def difference(self) -> float | None:
+        """How much more was measured than the paper's PSNR; None without one."""
+        return next(iter(self.metrics.values())) - self.paper.psnr if self.paper else None
+
     def to_json(self) -> str:
         """The `row` event, one line of JSON; figures that are not finite (equal pictures) are null."""
         event = {
@@ -122,47 +132,99 @@ class Table:
     lines: tuple[tuple[str, ...], ...]
 
 
+def tables(rows: Sequence[Row]) -> tuple[Table, ...]:
+    """One table for each task on each set, in the order in which they first come."""
+    return tuple(table(part) for part in grouped(rows))
+
+
+def grouped(rows: Sequence[Row]) -> tuple[tuple[Row, ...], ...]:
+    """The rows of each task on each set, in the order in which they first come."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.dataset, row.task), []).append(row)
+    return tuple(map(tuple, groups.values()))
+
+
 def table(rows: Sequence[Row]) -> Table:
     """One table from rows of one task on one set: per setting the baseline, then every network."""
-    names = list(rows[0].baseline)
     papers = ("paper", "diff") if any(row.paper for row in rows) else ()
-    head = ("setting", "model", *(_LABELS[name] for name in names), "gain", *papers, "s/MP")
+    costs = ("params", "work/MP", "peak MB") if any(row.cost for row in rows) else ()
+    metrics = tuple(label(name) for name in rows[0].baseline)
+    head = ("setting", "model", *metrics, "gain", *papers, "s/MP", *costs)
     lines: list[tuple[str, ...]] = []
     shown: set[str] = set()
     for row in rows:
         if row.setting not in shown:
             shown.add(row.setting)
-            lines.append(
-                (row.setting, row.baseline_name, *_figures(row.baseline), "", *("" for _ in papers), "")
-            )
+            figures = (row.setting, row.baseline_name, *_figures(row.baseline))
+            lines.append(figures + ("",) * (len(head) - len(figures)))
         if row.model is not None:
-            beside = _paper(row) if papers else ()
-            figures = (*_figures(row.metrics), _gain(row), *beside, _speed(row))
-            lines.append((row.setting, row.model, *figures))
-    images = len(rows[0].scores)
-    title = f"{rows[0].dataset}  {rows[0].task}  {images} picture{'s' if images > 1 else ''}"
-    return Table(title, head, tuple(lines))
+            beside = (*(_paper(row) if papers else ()), _speed(row), *(_cost(row.cost) if costs else ()))
+            lines.append((row.setting, row.model, *_figures(row.metrics), _gain(row), *beside))
+    return Table("  ".join(heading(rows)), head, tuple(lines))
+
+
+def heading(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Set, task, protocol and number of pictures of one table."""
+    first, images = rows[0], len(rows[0].scores)
+    pictures = f"{images} picture{'s' if images > 1 else ''}"
+    return first.dataset, first.task, first.protocol, pictures
+
+
+def label(metric: str) -> str:
+    """What tables call a metric: "PSNR-Y" for "psnr_y"."""
+    return _LABELS.get(metric, metric)
+
+
+def figure(metric: str, value: float) -> str:
+    """A metric with the digits that are usual for it."""
+    return f"{value:.{2 if metric.startswith('psnr') else 4}f}"
+
+
+def gain(metrics: Metrics, baseline: Metrics) -> float | None:
+    """How much the first metric is above the baseline's; None where no network was run."""
+    name = next(iter(metrics), None)
+    return None if name is None else metrics[name] - baseline[name]
+
+
+def in_millions(parameters: int) -> str:
+    """A number of parameters as tables print it: "0.57 M"."""
+    return f"{parameters / 1e6:.2f} M"
+
+
+def in_billions(gmac: float) -> str:
+    """Work as tables print it: "66 G", "3.1 G"."""
+    return f"{gmac:.{0 if gmac >= 10 else 1}f} G"
 
 
 def _figures(metrics: Metrics) -> tuple[str, ...]:
-    return tuple(f"{value:.{4 if name.startswith('ssim') else 2}f}" for name, value in metrics.items())
+    return tuple(figure(name, value) for name, value in metrics.items())
 
 
 def _gain(row: Row) -> str:
-    name = next(iter(row.metrics))
-    return f"{row.metrics[name] - row.baseline[name]:+.2f}"
+    return "" if row.gain is None else f"{row.gain:+.2f}"
 
 
 def _paper(row: Row) -> tuple[str, str]:
     """The paper's PSNR and how much more was measured."""
     if row.paper is None:
         return "", ""
-    measured = next(iter(row.metrics.values()))
-    return f"{row.paper.psnr:.2f} {row.paper.method}", f"{measured - row.paper.psnr:+.2f}"
+    return f"{row.paper.psnr:.2f} {row.paper.method}", f"{row.difference:+.2f}"
 
 
 def _speed(row: Row) -> str:
     return f"{row.seconds_per_megapixel:.2f}"
+
+
+def _cost(cost: Cost | None) -> tuple[str, str, str]:
+    if cost is None:
+        return "", "", ""
+    work, memory = cost.gmac_per_megapixel, cost.peak_memory_mb
+    return (
+        in_millions(cost.parameters),
+        "" if work is None else in_billions(work),
+        "" if memory is None else f"{memory:.0f}",
+    )
 
 
 def _means(all_metrics: Sequence[Metrics]) -> Metrics:

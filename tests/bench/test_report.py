@@ -3,7 +3,7 @@ import math
 from dataclasses import replace
 
 from enhance_cli.bench.papers import Published
-from enhance_cli.bench.report import Row, Score, table
+from enhance_cli.bench.report import Cost, Row, Score, table, tables
 
 
 def row(model: str | None, gain: float = 2.0, setting: str = "x2") -> Row:
@@ -61,7 +61,7 @@ def test_a_papers_figure_stands_beside_ours():
 
 def test_table_shows_the_baseline_once_per_setting():
     content = table([row("a"), row("b", gain=-0.5), row(None, setting="x3")])
-    assert content.title == "Set5  sr  3 pictures"
+    assert content.title == "Set5  sr  matlab-y  3 pictures"
     assert content.head == ("setting", "model", "PSNR-Y", "SSIM-Y", "gain", "s/MP")
     assert content.lines == (
         ("x2", "bicubic", "31.00", "0.8000", "", ""),
@@ -69,3 +69,55 @@ def test_table_shows_the_baseline_once_per_setting():
         ("x2", "b", "30.50", "0.9000", "-0.50", "2.00"),
         ("x3", "bicubic", "31.00", "0.8000", "", ""),
     )
+
+
+def test_cost_stands_only_beside_networks():
+    known = Cost(parameters=572_345, gmac_per_megapixel=66.4, peak_memory_mb=812.3)
+    small = Cost(parameters=12_000, gmac_per_megapixel=3.14, peak_memory_mb=None)
+    unknown = Cost(parameters=12_000_000, gmac_per_megapixel=None, peak_memory_mb=99.6)
+    content = table([replace(row("net"), cost=cost) for cost in (known, small, unknown)])
+    assert content.head[-4:] == ("s/MP", "params", "work/MP", "peak MB")
+    assert [line[-4:] for line in content.lines] == [
+        ("", "", "", ""),
+        ("2.00", "0.57 M", "66 G", "812"),
+        ("2.00", "0.01 M", "3.1 G", ""),
+        ("2.00", "12.00 M", "", "100"),
+    ]
+
+
+def test_every_line_has_a_cell_for_each_column():
+    paper = Published(method="NET", psnr=33.1, source="a paper")
+    cost = Cost(parameters=1, gmac_per_megapixel=None, peak_memory_mb=None)
+    content = table([replace(row("a"), paper=paper), replace(row("b"), cost=cost), row(None, setting="x3")])
+    assert {len(line) for line in content.lines} == {len(content.head)}
+
+
+def test_tables_are_one_for_each_set_and_task():
+    other = replace(row("net"), dataset="Set14")
+    deblur = replace(row("net"), task="deblur", protocol="motion")
+    contents = tables([row("a"), other, row("b"), deblur])
+    assert [content.title for content in contents] == [
+        "Set5  sr  matlab-y  3 pictures",
+        "Set14  sr  matlab-y  3 pictures",
+        "Set5  deblur  motion  3 pictures",
+    ]
+    assert [line[1] for line in contents[0].lines] == ["bicubic", "a", "b"]
+
+
+def test_gain_is_of_the_leading_metric_and_none_without_a_network():
+    assert row("net", gain=-1.5).gain == -1.5
+    assert row(None).gain is None
+    assert row("net", gain=math.inf).gain == math.inf
+
+
+def test_a_wide_table_fits_120_columns():
+    paper = Published(method="EDSR-baseline", psnr=33.1, source="a paper")
+    cost = Cost(parameters=1_517_571, gmac_per_megapixel=1234.0, peak_memory_mb=12345.0)
+    scores = tuple(
+        replace(one, baseline=one.baseline | {"psnr_b": 9.0}, metrics=one.metrics | {"psnr_b": 9.0})
+        for one in row("net").scores
+    )
+    wide = replace(row("unet-dejpeg-gray"), setting="sigma 25", paper=paper, cost=cost, scores=scores)
+    content = table([wide])
+    widths = [max(map(len, column)) for column in zip(content.head, *content.lines, strict=True)]
+    assert sum(widths) + 2 * (len(widths) - 1) <= 120
