@@ -32,7 +32,7 @@ def test_tables_on_stdout(root: Path):
     result = call("--data-root", root, "--dataset", "set5", "--scale", "2,4", "--model", "none")
     assert result.exit_code == 0
     lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
-    assert lines[0] == ["Set5", "sr", "2", "pictures"]
+    assert lines[0] == ["Set5", "sr", "matlab-y", "2", "pictures"]
     assert lines[1] == ["setting", "model", "PSNR-Y", "SSIM-Y", "gain", "s/MP"]
     assert [line[:2] for line in lines[2:]] == [["x2", "bicubic"], ["x4", "bicubic"]]
     assert result.stderr == ""
