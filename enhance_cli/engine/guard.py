@@ -41,6 +41,11 @@ def problem(x: Tensor, y: Tensor) -> str | None:
     return None
 
 
+def as_if_full(mosaic: Tensor) -> Tensor:
+    """(N, 3, H, W) Bayer mosaic with zeros, its samples so much brighter that means are those of the picture."""
+    return mosaic * mosaic.new_tensor([4.0, 2.0, 4.0]).view(1, 3, 1, 1)
+
+
 def _is_lit(x: Tensor) -> bool:
     block = (min(8, x.shape[-2]), min(8, x.shape[-1]))
     if F.avg_pool2d(x, block).max() > LIT:

@@ -40,11 +40,13 @@ class Fake(nn.Module):
 def load() -> Callable[..., LoadedNet]:
     """Wraps a module, or a function as a Fake, as if it had come from a weights file."""
 
-    def wrap(module: nn.Module | Callable, spec: ArchSpec | None = None, **entries) -> LoadedNet:
+    def wrap(
+        module: nn.Module | Callable, spec: ArchSpec | None = None, *, task: str | None = None, **entries
+    ) -> LoadedNet:
         if not isinstance(module, nn.Module):
             module = Fake(module)
         spec = spec or ArchSpec(**{"colour": "rgb", "halo": 1, **entries})
-        task = "sr" if spec.scale > 1 or spec.pre_upsampled else "denoise"
+        task = task or ("sr" if spec.scale > 1 or spec.pre_upsampled else "denoise")
         module = module.eval().requires_grad_(False)
         return LoadedNet(module, spec, "fake", "fake", {}, task, "0" * 64, None, {})
 
