@@ -42,7 +42,7 @@ def problem(x: Tensor, y: Tensor) -> str | None:
 
 
 def as_if_full(mosaic: Tensor) -> Tensor:
-    """(N, 3, H, W) Bayer mosaic with zeros, its samples so much brighter that means are those of the picture."""
+    """(N, 3, H, W) mosaic with zeros, its samples brightened so that its means are those of the picture."""
     return mosaic * mosaic.new_tensor([4.0, 2.0, 4.0]).view(1, 3, 1, 1)
 
 
