@@ -21,8 +21,12 @@ Pattern = Literal["rggb", "bggr", "grbg", "gbrg"]
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
 NETWORKS: Pattern = "grbg"
 """The pattern that networks are given, that of RNAN's test pictures; others are shifted to it."""
-MARGIN = 8
-"""Pixels mirrored around a mosaic before it is restored, an even number."""
+MARGIN, MULTIPLE = 24, 8
+"""Pixels mirrored around a mosaic before it is restored, and what its sides are then a multiple of.
+
+What the engine itself lays around for a network repeats the last pixel and breaks the pattern: so it comes
+far away, and none is needed for networks whose `multiple` divides ours.
+"""
 TENT = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32)
 
 
@@ -67,15 +71,15 @@ def pattern_of(pixels: Pixels) -> Pattern | None:
 
 
 def aligned(pixels: Pixels) -> tuple[Pixels, slice, slice]:
-    """A mosaic with mirrored margins, in the networks' pattern and of even size; and where it lies therein.
+    """A mosaic with mirrored margins, in the networks' pattern, of sides that fit; and where it lies therein.
 
     Mirrored about the outermost pixels, so that the pattern goes on across the border.
     """
     pattern = pattern_of(pixels) or NETWORKS
     top, left = next((dy, dx) for dy in (0, 1) for dx in (0, 1) if _shifted(pattern, dy, dx) == NETWORKS)
     height, width = pixels.shape[:2]
-    rows = (MARGIN + top, MARGIN + (height + top) % 2)
-    columns = (MARGIN + left, MARGIN + (width + left) % 2)
+    rows = (MARGIN + top, MARGIN + -(height + top) % MULTIPLE)
+    columns = (MARGIN + left, MARGIN + -(width + left) % MULTIPLE)
     padded: Pixels = np.pad(pixels, (rows, columns, (0, 0)), mode="reflect")  # type: ignore[assignment]
     return padded, slice(rows[0], rows[0] + height), slice(columns[0], columns[0] + width)
 

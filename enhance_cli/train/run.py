@@ -101,7 +101,8 @@ def _network(recipe: Recipe) -> tuple[ArchSpec, nn.Module]:
         known = ", ".join(ARCHITECTURES)
         raise UsageError(f"Recipe {recipe.name} names the unknown arch {recipe.arch!r}; known: {known}")
     try:
-        return architecture.spec(**recipe.parameters), architecture.build(**recipe.parameters)
+        spec = architecture.spec(**recipe.parameters).for_task(recipe.task)
+        return spec, architecture.build(**recipe.parameters)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"Recipe {recipe.name}: [parameters] {recipe.parameters} do not fit {recipe.arch}: {error}"

@@ -4,6 +4,7 @@ import pytest
 from enhance_cli.errors import ReadError
 from enhance_cli.imaging.mosaic import (
     MARGIN,
+    MULTIPLE,
     NETWORKS,
     PATTERNS,
     aligned,
@@ -64,12 +65,12 @@ def test_another_pattern_than_the_pictures_own_is_refused():
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("size", [(9, 11), (12, 10), (40, 41)])
-def test_alignment_gives_every_pattern_the_networks_corner_and_even_sides(pattern, size):
+def test_alignment_gives_every_pattern_the_networks_corner_and_sides_that_fit(pattern, size):
     mosaic = thinned(full(*size), pattern)
     padded, rows, columns = aligned(mosaic)
     assert np.array_equal(padded[rows, columns], mosaic)
     assert pattern_of(padded) == NETWORKS, "across the border as well"
-    assert padded.shape[0] % 2 == padded.shape[1] % 2 == 0
+    assert padded.shape[0] % MULTIPLE == padded.shape[1] % MULTIPLE == 0
     assert rows.start >= MARGIN <= padded.shape[0] - rows.stop
 
 

@@ -57,6 +57,13 @@ def test_warm_start_takes_what_fits_and_lists_the_rest(settings, tmp_path):
     assert torch.allclose(net.module.state_dict()["head.weight"], before, atol=5e-3)
 
 
+def test_a_network_that_keeps_the_size_is_trained_on_enlarged_luma(settings):
+    made = {"arch": "dncnn", "parameters": {"n_feats": 4, "n_layers": 3}, "patch": 24, "batch": 4}
+    train(Recipe(**{**RECIPE.__dict__, **made, "scales": (2, 3)}), settings, lambda report: None)
+    spec = load_file(settings.out).spec
+    assert (spec.colour, spec.pre_upsampled) == ("y", True)
+
+
 def test_unknown_arch_is_a_usage_error(settings):
     with pytest.raises(UsageError, match="nothing"):
         train(Recipe(**{**RECIPE.__dict__, "arch": "nothing"}), settings, lambda report: None)
