@@ -24,13 +24,13 @@ SCORES = SHELF / "scores.json"
 SETS = {
     ("sr", "rgb"): ("Set5", "Set14", "BSD100"),
     ("sr", "y"): ("Set5",),
-    ("dejpeg", "gray"): ("Classic5", "LIVE1"),
     ("dejpeg", "rgb"): ("LIVE1",),
-    ("dejpeg", "y"): ("Classic5",),
+    ("dejpeg", "y"): ("Classic5", "LIVE1"),
     ("denoise", "gray"): ("BSD68", "Set12"),
     ("denoise", "rgb"): ("CBSD68",),
     ("deblur", "gray"): ("Set14", "BSD100"),
     ("deblur", "rgb"): ("Set14", "BSD100"),
+    ("demosaic", "rgb"): ("CBSD68", "Set14"),
 }
 """What a model is scored on unasked, by task and colour; luma networks are slow ones so far."""
 HEAD = """# Model cards
@@ -54,6 +54,8 @@ LIMITS = {
     "Too high a sigma smooths texture.",
     "deblur": "Trained on seeded uniform motion blur of 3 to 10 pixels; blur that varies over the picture, "
     "strong noise and defocus are only partly undone.",
+    "demosaic": "Trained on clean 8-bit pictures with a Bayer mosaic: raw files need white balance and gamma "
+    "first, and noise is kept.",
 }
 
 
