@@ -38,8 +38,16 @@ def test_the_changelog_speaks_of_this_version():
 
 def test_weights_are_in_the_wheel_and_small():
     wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["force-include"] == {"weights": "enhance_cli/weights"}
+    assert wheel["force-include"]["weights"] == "enhance_cli/weights"
     assert sum(path.stat().st_size for path in store.weights_folder().iterdir()) <= MAX_WEIGHTS
+
+
+def test_the_built_in_pictures_are_in_the_wheel_with_their_terms_and_small():
+    wheel = PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    folder = REPO / "examples" / "reference"
+    assert wheel["force-include"]["examples/reference"] == "enhance_cli/builtin"
+    assert wheel["force-include"]["examples/ATTRIBUTION.md"].startswith("enhance_cli/builtin/")
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 1e6
 
 
 def test_weights_folder_and_catalog_name_the_same_files():

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import enhance_cli
-from enhance_cli.cli import bench, console, models, train
+from enhance_cli.cli import bench, console, datasets, models, train
 from enhance_cli.cli.deblur import deblur
 from enhance_cli.cli.dejpeg import dejpeg
 from enhance_cli.cli.demosaic import demosaic
@@ -82,6 +82,7 @@ def root(
 for command in (sr, dejpeg, denoise, deblur, demosaic, bench.bench, train.train):
     app.command()(command)
 app.add_typer(models.app, name="models")
+app.add_typer(datasets.app, name="datasets")
 
 
 def _tell(context: Any, text: str) -> None:

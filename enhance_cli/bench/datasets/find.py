@@ -1,0 +1,162 @@
+"""Finds test sets: under the data root, in a folder that is named, and in the package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import enhance_cli
+from enhance_cli.bench.datasets.contract import Dataset, some
+from enhance_cli.bench.datasets.known import BUILTIN, KNOWN, Known, canonical
+from enhance_cli.bench.datasets.layouts import Pictures, read_folder
+from enhance_cli.bench.datasets.match import bare, folders
+from enhance_cli.errors import UsageError
+
+ENVIRONMENT = "ENHANCE_DATA"
+PARENTS = ("test", "benchmark", "DIV2K")
+"""Folders in the data root that hold sets, and are none."""
+
+
+def usual_root(given: Path | None) -> Path:
+    """The folder of test sets, whether it is there or not: `given`, else $ENHANCE_DATA, else the user's."""
+    if given is not None:
+        return given
+    if named := os.environ.get(ENVIRONMENT):
+        return Path(named)
+    user_data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(user_data).expanduser() / "enhance" / "datasets"
+
+
+def data_root(given: Path | None) -> Path | None:
+    """`usual_root`, or None where nobody named one and the user has none.
+
+    Raises UsageError when the one that was named is not a folder, saying how to set it.
+    """
+    root = usual_root(given)
+    if root.is_dir():
+        return root
+    if given is None and not os.environ.get(ENVIRONMENT):
+        return None
+    raise UsageError(f"no folder of test sets at {root}: {_how()}")
+
+
+def _how() -> str:
+    return (
+        f"give --data-root DIR or set {ENVIRONMENT}=DIR, where DIR holds folders such as Set5/ with pictures"
+    )
+
+
+def choose(names: Sequence[str], root: Path | None, *, limit: int | None = None) -> tuple[Dataset, ...]:
+    """The sets of these names (in any case, or an alias) under `root`, or all without names.
+
+    A name may be the path of any folder of pictures. Without names and without a root it is the built-in set.
+    `limit` keeps the first pictures of each. Raises UsageError naming the sets that are there.
+    """
+    found = found_in(root) if root else ()
+    if names:
+        chosen = tuple(_named(name, found, root) for name in names)
+    elif root and not found:
+        raise UsageError(f"no test sets in {root}: it must hold folders such as Set5/ with pictures")
+    else:
+        chosen = found or (builtin(),)
+    return tuple(dataset.first(limit) for dataset in chosen)
+
+
+def _named(name: str, found: Sequence[Dataset], root: Path | None) -> Dataset:
+    by_name = {dataset.name.lower(): dataset for dataset in found}
+    key = canonical(name).lower()
+    is_path = os.sep in name or (os.altsep or os.sep) in name
+    if not is_path and key in by_name:
+        return by_name[key]
+    if not is_path and key == BUILTIN.lower():
+        return builtin()
+    if is_path or Path(name).is_dir():
+        return at(Path(name))
+    if root is None:
+        raise UsageError(f"no test set {name!r}: {_how()}")
+    there = ", ".join(dataset.name for dataset in found) or "none"
+    raise UsageError(f"no test set {name!r} with pictures in {root}; there: {there}")
+
+
+def at(folder: Path) -> Dataset:
+    """The set in that folder, named after it. UsageError where there is none."""
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}; --dataset takes a test set's name or a folder of pictures")
+    dataset = _read(folder)
+    if dataset is None:
+        raise UsageError(
+            f"no pictures in {folder}, nor in its HR/, GTmod12/, image_SRF_4/ or blur/ and sharp/"
+        )
+    return dataset
+
+
+def found_in(root: Path) -> tuple[Dataset, ...]:
+    """Every set under `root` and its `PARENTS`: the known ones in the order of `KNOWN`, then the others."""
+    sets: dict[str, Dataset] = {}
+    for folder in _candidates(root):
+        if canonical(folder.name) not in sets and (dataset := _read(folder)):
+            sets[dataset.name] = dataset
+    order = [*KNOWN, *sorted(sets.keys() - KNOWN.keys())]
+    return tuple(sets[name] for name in order if name in sets)
+
+
+def _candidates(root: Path) -> Iterator[Path]:
+    inside = folders(root)
+    yield from (folder for folder in inside if folder.name not in PARENTS)
+    for parent in PARENTS:
+        if root / parent in inside:
+            # DIV2K holds training pictures as well.
+            every = parent != "DIV2K"
+            yield from (one for one in folders(root / parent) if every or canonical(one.name) in KNOWN)
+
+
+@cache
+def builtin() -> Dataset:
+    """The free pictures that travel with the package: inside it, or in examples/ of a checkout.
+
+    Raises UsageError where somebody took them away.
+    """
+    package = Path(enhance_cli.__file__).resolve().parent
+    places = (package / "builtin", package.parent / "examples" / "reference")
+    folder = next((place for place in places if place.is_dir()), places[0])
+    dataset = _read(folder, BUILTIN) if folder.is_dir() else None
+    if dataset is None:
+        raise UsageError(f"the built-in pictures are not at {folder}; reinstall the package")
+    return dataset
+
+
+def _read(folder: Path, name: str | None = None) -> Dataset | None:
+    content = read_folder(folder)
+    if content is None:
+        return None
+    name = canonical(name or folder.resolve().name)
+    known = KNOWN.get(name)
+    lacks = known and _lacks(known, content)
+    problems = [f"{name} in {folder}: {problem}" for problem in (lacks, *content.problems) if problem]
+    return Dataset(
+        name=name,
+        images=tuple(content.images.values()),
+        inputs=content.inputs,
+        folder=folder,
+        expected=known.images if known else None,
+        complete=not lacks if known and known.images else None,
+        problem="; ".join(problems) or None,
+    )
+
+
+def _lacks(known: Known, content: Pictures) -> str | None:
+    """How the pictures differ from those of the set: which, where its way of naming them is known."""
+    there = [bare(name) for name in content.images]
+    if known.images is None or len(there) == known.images:
+        return None
+    text = f"{len(there)} pictures where {known.images} belong"
+    naming = max(known.namings, key=lambda names: len({*names} & {*there}), default=())
+    missing = [name for name in naming if name not in there]
+    extra = [name for name in there if name not in naming]
+    if len(there) < known.images and not extra:
+        return f"{text}; missing: {some(missing)}"
+    if len(there) > known.images and not missing:
+        return f"{text}; not of it: {some(extra)}"
+    return text

@@ -1,0 +1,87 @@
+"""The test sets of the literature, as known.toml tells of them."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from enhance_cli.arch.contract import Task
+
+BUILTIN = "Builtin"
+"""The set that travels with the package."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """An archive that holds a set."""
+
+    url: str
+    sha256: str
+    """Lower-case hex."""
+    bytes: int | None = None
+    """Its size; None where nobody told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """One set of the literature."""
+
+    name: str
+    tasks: tuple[Task, ...]
+    """The task it is measured for, then tasks for which it is taken when only the task is named."""
+    images: int | None = None
+    """How many pictures it has; None where that is not certain."""
+    aliases: tuple[str, ...] = ()
+    """Other names; case, "-" and "_" are of no account."""
+    namings: tuple[tuple[str, ...], ...] = ()
+    """Ways in which its files are named, without suffixes, each in full."""
+    home: str
+    """Where it comes from, in words."""
+    source: Source | None = None
+
+
+def canonical(name: str) -> str:
+    """The literature's name for `name` ("B100", "set-5"); `name` itself where there is none."""
+    return _BY_NAME.get(_plain(name), name)
+
+
+def _plain(name: str) -> str:
+    return re.sub("[-_ ]", "", name.lower())
+
+
+def _read(table: dict[str, Any]) -> Known:
+    images, first = table.get("images"), table.get("first", 1)
+    listed = [tuple(table["names"].split())] if "names" in table else []
+    numbered = [
+        tuple(pattern.format(number) for number in range(first, first + images))
+        for pattern in table.get("numbered", ())
+    ]
+    return Known(
+        name=table["name"],
+        tasks=tuple(table["tasks"]),
+        images=images,
+        aliases=tuple(table.get("aliases", ())),
+        namings=(*listed, *numbered),
+        home=table["home"],
+        source=Source(**table["source"]) if "source" in table else None,
+    )
+
+
+def _tables() -> list[dict[str, Any]]:
+    text = files("enhance_cli.bench.datasets").joinpath("known.toml").read_text(encoding="utf-8")
+    return list(tomllib.loads(text)["set"])
+
+
+KNOWN: dict[str, Known] = {known.name: known for known in map(_read, _tables())}
+"""By name, in the order in which they are shown."""
+
+_BY_NAME = {_plain(name): known.name for known in KNOWN.values() for name in (known.name, *known.aliases)}
