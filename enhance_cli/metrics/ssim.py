@@ -1,6 +1,8 @@
-"""Structural similarity (Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004)."""
+"""Structural similarity (Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 2004), and two variants in use."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -9,41 +11,71 @@ from numpy.typing import ArrayLike, NDArray
 from enhance_cli.errors import ImageError
 from enhance_cli.metrics.psnr import paired
 
-WINDOW = 11
+Window = Literal["gaussian", "flat"]
+"""What the moments are weighted with: 11x11 Gaussian, sigma 1.5 (the paper's), or 8x8 pixels alike."""
+
+_SIDES: dict[Window, int] = {"gaussian": 11, "flat": 8}
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
+_SHRUNK_SIDE = 256
+"""Pixels to which the shorter side is shrunk, or nearly so."""
 
 
-def ssim(a: ArrayLike, b: ArrayLike, peak: float = 255.0) -> float:
+def ssim(
+    a: ArrayLike, b: ArrayLike, peak: float = 255.0, *, window: Window = "gaussian", shrink: bool = False
+) -> float:
     """Mean SSIM of two arrays (H, W) or (H, W, C) on the scale 0..`peak`; 1 if they are equal.
 
-    Window 11x11, Gaussian with sigma 1.5, K = (0.01, 0.03), population moments; only windows that lie wholly
-    inside count. Colour is the mean over the channels. Raises ImageError if the shapes differ or
-    a side is shorter than the window.
+    K = (0.01, 0.03), population moments; only windows that lie wholly inside count. Colour is the mean over
+    the channels. `window` "flat" is that of JPEG papers around AR-CNN. `shrink` first takes means of f x f
+    pixels, f = max(1, round(min(H, W) / 256)), as Wang's ssim.m does. Both give higher figures.
+    Raises ImageError if the shapes differ or a side is shorter than the window.
     """
     x, y = paired(a, b)
-    if min(x.shape[:2]) < WINDOW:
-        raise ImageError(f"SSIM needs at least {WINDOW}x{WINDOW} pixels, not {x.shape[1]}x{x.shape[0]}")
+    if shrink and x.ndim > 1:
+        factor = max(1, int(min(x.shape[:2]) / _SHRUNK_SIDE + 0.5))
+        x, y = _shrunk(x, factor), _shrunk(y, factor)
+    side = _SIDES[window]
+    if min(x.shape[:2]) < side:
+        raise ImageError(f"SSIM needs at least {side}x{side} pixels, not {x.shape[1]}x{x.shape[0]}")
+    taps = _taps(window)
     planes = [(x, y)] if x.ndim == 2 else [(x[..., c], y[..., c]) for c in range(x.shape[2])]
-    return float(np.mean([_plane(p, q, peak) for p, q in planes]))
+    return float(np.mean([_plane(p, q, peak, taps) for p, q in planes]))
 
 
-def _plane(x: NDArray[np.float64], y: NDArray[np.float64], peak: float) -> float:
+def _plane(x: NDArray[np.float64], y: NDArray[np.float64], peak: float, taps: NDArray[np.float64]) -> float:
     c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
-    mx, my = _smooth(x), _smooth(y)
+    mx, my = _smooth(x, taps), _smooth(y, taps)
     mxy = mx * my
     squares = mx * mx + my * my
     # Var x + Var y needs one filtering only, since both enter as their sum.
-    variances = _smooth(x * x + y * y) - squares
-    covariance = _smooth(x * y) - mxy
+    variances = _smooth(x * x + y * y, taps) - squares
+    covariance = _smooth(x * y, taps) - mxy
     return float(np.mean((2 * mxy + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))))
 
 
-def _smooth(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gaussian means over the windows that lie wholly inside: (H, W) -> (H - 10, W - 10)."""
-    kernel = cv2.getGaussianKernel(WINDOW, _SIGMA, cv2.CV_64F)
-    edge = WINDOW // 2
-    whole: NDArray[np.float64] = np.asarray(
-        cv2.sepFilter2D(np.ascontiguousarray(x), cv2.CV_64F, kernel, kernel), dtype=np.float64
-    )
-    return whole[edge:-edge, edge:-edge]
+def _smooth(x: NDArray[np.float64], taps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted means over the windows that lie wholly inside: (H, W) -> (H - n + 1, W - n + 1)."""
+    n, (height, width) = len(taps), x.shape
+    # Anchored in its middle, so that OpenCV's edges touch only what is cut off.
+    first = n // 2
+    whole = cv2.sepFilter2D(np.ascontiguousarray(x), cv2.CV_64F, taps, taps, anchor=(first, first))
+    return np.asarray(whole, np.float64)[first : first + height - n + 1, first : first + width - n + 1]
+
+
+def _taps(window: Window) -> NDArray[np.float64]:
+    """Weights along one axis, (n, 1)."""
+    side = _SIDES[window]
+    if window == "flat":
+        return np.full((side, 1), 1 / side)
+    return np.asarray(cv2.getGaussianKernel(side, _SIGMA), np.float64)
+
+
+def _shrunk(x: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+    """Mean of factor x factor pixels, edges mirrored, at every `factor`-th pixel from the first."""
+    if factor == 1:
+        return x
+    # MATLAB's imfilter puts the centre of an even window before its middle.
+    anchor = ((factor - 1) // 2,) * 2
+    means = cv2.blur(np.ascontiguousarray(x), (factor, factor), anchor=anchor, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(means, np.float64).reshape(x.shape)[::factor, ::factor]

@@ -22,6 +22,18 @@ def test_blocking_of_a_known_picture():
     assert blocking(blocky()) == pytest.approx(expected)
 
 
+def test_a_picture_worked_out_by_hand():
+    """Blocks of 2x2 in a 4x4 picture whose right half is 10 levels brighter, and one pixel 4 too bright."""
+    reference = np.tile([10, 10, 20, 20], (4, 1))
+    restored = reference.copy()
+    restored[0, 0] = 14
+    # Across a block edge: 4 steps of 10 along the rows and 4 of 0 along the columns, D_B = 400 / 8 = 50.
+    # Elsewhere: 16 steps, two of them the 4 beside the bright pixel, D_Bc = 2 x 16 / 16 = 2.
+    # eta = log2(2) / log2(4) = 1/2, BEF = (50 - 2) / 2 = 24; MSE = 16 / 16 = 1; 255^2 / 25 = 51^2.
+    assert blocking(restored.astype(float), block=2) == pytest.approx(24)
+    assert psnrb(reference, restored, block=2) == pytest.approx(20 * math.log10(51))
+
+
 def test_a_picture_smooth_at_the_edges_has_no_blocking():
     x = np.zeros((32, 32))
     x[:, 4::8] = 50
