@@ -43,23 +43,6 @@ def test_bicubic_on_set5(shared: Path, scale: int, psnr: float, ssim: float):
     assert scores["ssim_y"] == pytest.approx(ssim, abs=2e-4)
 
 
-@pytest.mark.parametrize(
-    ("name", "quality", "psnr", "ssim", "psnr_b"),
-    [
-        ("Classic5", 10, 27.82, 0.7595, 25.21),
-        ("Classic5", 20, 30.12, 0.8344, 27.50),
-        ("Classic5", 30, 31.48, 0.8666, 28.94),
-        ("Classic5", 40, 32.43, 0.8849, 29.92),
-        ("LIVE1", 10, 27.77, 0.7730, 25.34),
-    ],
-)
-def test_untouched_jpegs(shared: Path, name: str, quality: int, psnr: float, ssim: float, psnr_b: float):
-    scores = baseline(JpegLuma(quality), shared / "data" / "test" / name)
-    assert scores["psnr"] == pytest.approx(psnr, abs=0.01)
-    assert scores["ssim"] == pytest.approx(ssim, abs=2e-4)
-    assert scores["psnr_b"] == pytest.approx(psnr_b, abs=0.01)
-
-
 @pytest.mark.parametrize("sigma", [15, 25, 50])
 def test_noise_has_the_strength_it_says(sigma: int):
     case = Noise(sigma).degrade(np.zeros((400, 400, 1), np.uint8), seed=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from enhance_cli.arch.contract import Task
@@ -10,6 +11,7 @@ from enhance_cli.bench.protocols import sr
 from enhance_cli.bench.protocols.blur import MotionBlur
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
+from enhance_cli.bench.protocols.levin import levin_settings
 from enhance_cli.bench.protocols.mosaic import Mosaic
 from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.protocols.sr import SrProtocol, SuperResolution
@@ -23,6 +25,7 @@ TASKS: dict[str, Task] = {
     "awgn": "denoise",
     "awgn-8bit": "denoise",
     "motion": "deblur",
+    "levin": "deblur",
     "bayer": "demosaic",
 }
 """Every protocol and what it measures; the first of a task is the usual one."""
@@ -43,6 +46,8 @@ class Values:
     scales: tuple[int, ...] = ()
     qualities: tuple[int, ...] = ()
     sigmas: tuple[float, ...] = ()
+    kernels: Path | None = None
+    """Folder of test sets, under which "levin" finds its kernels."""
 
     def __post_init__(self) -> None:
         _check("--scale", self.scales, 2, 8)
@@ -64,7 +69,7 @@ class Values:
 
 
 def settings(task: Task, values: Values) -> tuple[Setting, ...]:
-    """The settings of one task, in the order of the tables."""
+    """The settings of one task, in the order of the tables; UsageError if a file they need is missing."""
     protocol = values.protocol if values.protocol and TASKS[values.protocol] == task else usual(task)
     match protocol:
         case "jpeg-y":
@@ -75,6 +80,10 @@ def settings(task: Task, values: Values) -> tuple[Setting, ...]:
             return tuple(Noise(sigma, protocol) for sigma in values.sigmas or SIGMAS)
         case "motion":
             return (MotionBlur(),)
+        case "levin":
+            if values.kernels is None:
+                raise UsageError("--protocol levin needs the folder of its kernels; give --data-root")
+            return levin_settings(values.kernels)
         case "bayer":
             return (Mosaic(),)
     name = cast(SrProtocol, protocol)

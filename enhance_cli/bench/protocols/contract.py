@@ -82,11 +82,32 @@ class Setting(Protocol):
 
 
 def ready(reference: Clean, given: Clean) -> Case:
-    """The case of a degraded picture of the reference's size; ImageError if it has another."""
-    if given.shape != reference.shape:
-        sizes = [f"{x.shape[1]}x{x.shape[0]} with {x.shape[2]} channels" for x in (given, reference)]
+    """The case whose baseline is the degraded picture itself; ImageError if it has another size."""
+    if given.shape[:2] != reference.shape[:2]:
+        sizes = [f"{x.shape[1]}x{x.shape[0]}" for x in (given, reference)]
         raise ImageError(f"the input is {sizes[0]} and the reference {sizes[1]}; they must be alike")
+    given = alike(given, reference)
     return Case(given, reference, given)
+
+
+def alike(given: Clean, reference: Clean) -> Clean:
+    """`given` with the reference's channels, since gray pictures are often stored as RGB.
+
+    ImageError if only one of them has colour.
+    """
+    if given.shape[2] == reference.shape[2]:
+        return given
+    if np.ptp(reference if given.shape[2] == 1 else given, axis=2).any():
+        kinds = ("gray", "colour") if given.shape[2] == 1 else ("colour", "gray")
+        raise ImageError(f"the input is {kinds[0]} and the reference {kinds[1]}; give both in one kind")
+    return given[..., :1] if reference.shape[2] == 1 else given.repeat(3, axis=2)
+
+
+def luma_alike(given: Clean, clean: Clean) -> Clean:
+    """The 8-bit luma of `given`, where one channel beside a clean colour picture is luma already."""
+    if clean.shape[2] == 1:
+        return alike(given, clean)
+    return rounded_luma(given)
 
 
 def to_levels(x: NDArray[np.floating]) -> Clean:
@@ -102,3 +123,8 @@ def plain(result: Levels, reference: Clean) -> Metrics:
 def luma(x: Levels) -> NDArray[Any]:
     """(H, W, 1) luma on the 0..255 scale, not rounded; one channel is its own."""
     return x if x.shape[2] == 1 else rgb_to_y(x.astype(np.float64) / 255) * 255
+
+
+def rounded_luma(x: Clean) -> Clean:
+    """(H, W, 1) luma rounded to 8 bits, as MATLAB's rgb2ycbcr gives it for 8-bit pictures."""
+    return x if x.shape[2] == 1 else to_levels(luma(x) / 255)

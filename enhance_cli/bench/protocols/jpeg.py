@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from enhance_cli.arch.contract import Task
-from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, luma, plain, ready, to_levels
+from enhance_cli.bench.protocols.contract import (
+    Case,
+    Clean,
+    Levels,
+    Metrics,
+    luma_alike,
+    plain,
+    ready,
+    rounded_luma,
+)
 from enhance_cli.degrade.jpeg import compress
 from enhance_cli.metrics.psnrb import psnrb
 
@@ -35,14 +44,13 @@ class JpegLuma:
 
     def degrade(self, clean: Clean, seed: int) -> Case:
         """Encode the luma as a gray JPEG."""
-        reference = _luma_of(clean)
+        reference = rounded_luma(clean)
         coded = compress(reference, self.quality)
         return Case(coded, reference, coded)
 
     def accept(self, clean: Clean, given: Clean) -> Case:
-        """A picture that was compressed elsewhere."""
-        reference = _luma_of(clean)
-        return ready(reference, given if given.shape[2] == 1 else _luma_of(given))
+        """A picture that was compressed elsewhere: its luma, or as RGB."""
+        return ready(rounded_luma(clean), luma_alike(given, clean))
 
     def measure(self, result: Levels, reference: Clean) -> Metrics:
         """Compare (H, W, 1) with the reference."""
@@ -83,7 +91,3 @@ class JpegColour:
     def measure(self, result: Levels, reference: Clean) -> Metrics:
         """Compare (H, W, C) with the reference on all channels."""
         return plain(result, reference)
-
-
-def _luma_of(clean: Clean) -> Clean:
-    return clean if clean.shape[2] == 1 else to_levels(luma(clean) / 255)

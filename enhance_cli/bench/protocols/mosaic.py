@@ -9,6 +9,7 @@ import numpy as np
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, plain, ready
+from enhance_cli.errors import ImageError
 from enhance_cli.imaging.mosaic import NETWORKS, interpolated, thinned
 
 
@@ -32,9 +33,13 @@ class Mosaic:
         return Case(given, colour, np.asarray(interpolated(given), np.uint8))
 
     def accept(self, clean: Clean, given: Clean) -> Case:
-        """A mosaic with zeros that was made elsewhere."""
+        """A mosaic made elsewhere, with zeros or as the samples in one channel; ImageError if it is none."""
         colour = clean.repeat(3 // clean.shape[2], axis=2)
-        return replace(ready(colour, given), baseline=np.asarray(interpolated(given), np.uint8))
+        mosaic = np.asarray(thinned(given, NETWORKS), np.uint8)
+        if given.shape[2] == 3 and not np.array_equal(mosaic, given):
+            raise ImageError("the input is no mosaic of G R above B G with zeros elsewhere")
+        case = ready(colour, mosaic)
+        return replace(case, baseline=np.asarray(interpolated(mosaic), np.uint8))
 
     def measure(self, result: Levels, reference: Clean) -> Metrics:
         """Compare (H, W, 3) with the reference on all channels."""

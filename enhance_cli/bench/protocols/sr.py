@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.arch.contract import Task
-from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, luma, plain, to_levels
+from enhance_cli.bench.protocols.contract import (
+    Case,
+    Clean,
+    Levels,
+    Metrics,
+    alike,
+    luma,
+    luma_alike,
+    plain,
+    rounded_luma,
+    to_levels,
+)
 from enhance_cli.degrade.bicubic import modcrop, shrink
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import to_float
@@ -19,7 +30,7 @@ from enhance_cli.imaging.resize import Edges, imresize
 from enhance_cli.metrics.psnr import psnr
 from enhance_cli.metrics.ssim import ssim
 
-SrProtocol = Literal["matlab-y", "rgb", "float", "pil-y", "opencv-y"]
+SrProtocol = Literal["matlab-y", "y-only", "rgb", "float", "pil-y", "opencv-y"]
 PROTOCOLS: tuple[SrProtocol, ...] = get_args(SrProtocol)
 
 
@@ -28,14 +39,15 @@ class SuperResolution:
     """Bicubic shrinking; `scale` border pixels are shaved before measuring.
 
     "matlab-y": MATLAB's imresize on the RGB picture, PSNR and SSIM on Y; a gray picture is its own luma,
-    without studio range, as in the papers.  "rgb": the same, measured on all channels.  "float": the same on
-    Y, with nothing rounded to 8 bits, neither the small picture nor the result, as VDSR's authors measured.
-    "pil-y", "opencv-y": shrunk by Pillow (antialiased) or OpenCV (not), as much code does; other figures.
+    without studio range, as in the papers.  "y-only": Y is rounded to 8 bits and then shrunk by itself, in
+    float, as in the code of SRCNN and VDSR; it gives the papers' bicubic figures.  "rgb": as "matlab-y",
+    measured on all channels.  "float": as "matlab-y", with nothing rounded to 8 bits, neither the small
+    picture nor the result.  "pil-y", "opencv-y": shrunk by Pillow (antialiased) or OpenCV (not), as much
+    code does; other figures.
     """
 
     task: ClassVar[Task] = "sr"
     baseline: ClassVar[str] = "bicubic"
-    gray: ClassVar[bool] = False
     condition: ClassVar[None] = None
     scale: int
     protocol: SrProtocol = "matlab-y"
@@ -48,23 +60,29 @@ class SuperResolution:
         return f"x{self.scale}"
 
     @property
+    def gray(self) -> bool:
+        """Only "y-only" takes luma alone."""
+        return self.protocol == "y-only"
+
+    @property
     def exact(self) -> bool:
         """Only "float" is."""
         return self.protocol == "float"
 
     def degrade(self, clean: Clean, seed: int) -> Case:
         """Crop to a multiple of the scale and shrink; the baseline is the small picture enlarged."""
-        reference = modcrop(clean, self.scale)
+        reference = self._reference(clean)
         return self._case(reference, self._shrunk(reference))
 
     def accept(self, clean: Clean, given: Clean) -> Case:
         """A small picture made elsewhere, for the reference cropped to a multiple of the scale."""
-        reference = modcrop(clean, self.scale)
-        height, width = reference.shape[0] // self.scale, reference.shape[1] // self.scale
+        reference = self._reference(clean)
+        height, width = self._small_size(reference)
         if given.shape[:2] != (height, width):
             found = f"{given.shape[1]}x{given.shape[0]}"
             raise ImageError(f"the input is {found}, and {width}x{height} would be {self.name} smaller")
-        return self._case(reference, _alike(given, reference))
+        small = luma_alike(given, clean) if self.gray else alike(given, reference)
+        return self._case(reference, small.astype(np.float32) if self._floats else small)
 
     def measure(self, result: Levels, reference: Clean) -> Metrics:
         """Compare (H, W, C), or (H, W, 1) luma, with the reference."""
@@ -74,10 +92,21 @@ class SuperResolution:
         a, b = (luma(x)[inside, inside] for x in (result, reference))
         return {"psnr_y": psnr(a, b), "ssim_y": ssim(a, b)}
 
+    @property
+    def _floats(self) -> bool:
+        """Whether the small picture is kept from rounding."""
+        return self.protocol in ("float", "y-only")
+
+    def _reference(self, clean: Clean) -> Clean:
+        return modcrop(rounded_luma(clean) if self.gray else clean, self.scale)
+
+    def _small_size(self, reference: Clean) -> tuple[int, int]:
+        return reference.shape[0] // self.scale, reference.shape[1] // self.scale
+
     def _shrunk(self, reference: Clean) -> Levels:
-        height, width = reference.shape[0] // self.scale, reference.shape[1] // self.scale
+        height, width = self._small_size(reference)
         match self.protocol:
-            case "float":
+            case "float" | "y-only":
                 x = reference.astype(np.float64)
                 small = imresize(x, (height, width), scale=1 / self.scale, edges=self.edges)
                 return np.asarray(small, np.float32)
@@ -91,14 +120,15 @@ class SuperResolution:
     def _case(self, reference: Clean, small: Levels) -> Case:
         """Doing nothing, like a network, rounds once, at the end.
 
-        So it gives the 33.68 dB (Set5 x2) of the literature, where rounding after each pass gives 33.67.
+        So Set5 x2 has 33.68 dB, where rounding after each pass gives 33.67.
         """
         height, width = reference.shape[:2]
         large: NDArray[Any]
         match self.protocol:
-            case "float":
+            case "float" | "y-only":
                 large = imresize(small.astype(np.float64), (height, width), scale=float(self.scale))
-                return Case(small, reference, np.asarray(large.clip(0, 255), np.float32))
+                exact = np.asarray(large.clip(0, 255), np.float32)
+                return Case(small, reference, exact if self.exact else to_levels(large / 255))
             case "pil-y":
                 return Case(small, reference, _by_pillow(np.asarray(small, np.uint8), width, height))
             case "opencv-y":
@@ -112,10 +142,3 @@ def _by_pillow(x: Clean, width: int, height: int) -> Clean:
     picture = Image.fromarray(x[..., 0] if x.shape[2] == 1 else x)
     resized = picture.resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(resized, np.uint8).reshape(height, width, -1)
-
-
-def _alike(given: Clean, reference: Clean) -> Clean:
-    """A gray file beside a colour reference, or the other way round, with the reference's channels."""
-    if given.shape[2] == reference.shape[2]:
-        return given
-    return given[..., :1] if reference.shape[2] == 1 else given.repeat(3, axis=2)
