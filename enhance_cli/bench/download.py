@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -56,13 +57,9 @@ def get(
     name = canonical(name)
     source = _source(name, root, url, sha256)
     target = root / name
-    there = (
-        next((found.folder for found in found_in(root) if found.name == name), None)
-        if root.is_dir()
-        else None
-    )
+    there = [found.folder for found in (found_in(root) if root.is_dir() else ()) if found.name == name]
     if there or target.exists():
-        raise UsageError(f"{name} is there already, in {there or target}; remove it to fetch it again")
+        raise UsageError(f"{name} is there already, in {[*there, target][0]}; remove it to fetch it again")
     work = root / f".{name}.get"
     fresh = work / "unpacked"
     try:
@@ -82,6 +79,10 @@ def get(
         shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise EnhanceError(f"cannot write to {root} ({error.strerror}); {name} is not there") from error
+    finally:
+        # Unless there is something to go on with.
+        with suppress(OSError):
+            work.rmdir()
     return at(target)
 
 
