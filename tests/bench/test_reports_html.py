@@ -183,6 +183,16 @@ def test_each_picture_has_a_bar_for_each_network(tmp_path: Path):
     )
 
 
+def test_a_large_set_has_bars_for_its_first_pictures_only(tmp_path: Path):
+    one = row("a", images=104)
+    text = HtmlReport(tmp_path).finish([one]).read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.texts("strong") == [f"{number}.png" for number in range(100)]
+    assert "4 more pictures are not shown here" in text
+    # Many bars are folded away at first.
+    assert [("open" in one) for one in page.of("details")] == [False]
+
+
 def test_networks_of_one_kind_are_one_line_and_papers_are_rings(tmp_path: Path):
     rows = [
         row("net-x2", setting="x2", paper=PAPER),

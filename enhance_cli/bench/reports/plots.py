@@ -186,7 +186,7 @@ def bars(rows: Sequence[Row]) -> Markup:
         ]
         items.append(tag("li", tag("strong", score.image), tag("div", *lines)))
     left_out = len(rows[0].scores) - len(values)
-    more = f" {left_out} more pictures are not shown; the CSV file per picture has them." if left_out else ""
+    more = f" {left_out} more pictures are not shown here; --json lists them all." if left_out else ""
     told = tag("p", f"{label(metric)} in dB. Bars begin at {low} dB.{more}", class_="note")
     return join([told, tag("ol", *items, class_="bars")])
 
