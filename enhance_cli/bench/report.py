@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
-_LABELS = {"psnr": "PSNR", "psnr_y": "PSNR-Y", "psnr_b": "PSNR-B", "ssim": "SSIM", "ssim_y": "SSIM-Y"}
+_LABELS = {
+    "psnr": "PSNR",
+    "psnr_y": "PSNR-Y",
+    "psnr_b": "PSNR-B",
+    "ssim": "SSIM",
+    "ssim_y": "SSIM-Y",
+    "ssim_flat": "SSIM-flat",
+    "ssim_shrunk": "SSIM-shrunk",
+    "lpips": "LPIPS",
+    "dists": "DISTS",
+    "niqe": "NIQE",
+}
 
 
 @dataclass(frozen=True)
@@ -149,18 +160,18 @@ def table(rows: Sequence[Row]) -> Table:
     """One table from rows of one task on one set: per setting the baseline, then every network."""
     papers = ("paper", "diff") if any(row.paper for row in rows) else ()
     costs = ("params", "work/MP", "peak MB") if any(row.cost for row in rows) else ()
-    metrics = tuple(label(name) for name in rows[0].baseline)
-    head = ("setting", "model", *metrics, "gain", *papers, "s/MP", *costs)
+    names = list(dict.fromkeys(name for row in rows for name in (*row.baseline, *row.metrics)))
+    head = ("setting", "model", *map(label, names), "gain", *papers, "s/MP", *costs)
     lines: list[tuple[str, ...]] = []
     shown: set[str] = set()
     for row in rows:
         if row.setting not in shown:
             shown.add(row.setting)
-            figures = (row.setting, row.baseline_name, *_figures(row.baseline))
+            figures = (row.setting, row.baseline_name, *_figures(row.baseline, names))
             lines.append(figures + ("",) * (len(head) - len(figures)))
         if row.model is not None:
             beside = (*(_paper(row) if papers else ()), _speed(row), *(_cost(row.cost) if costs else ()))
-            lines.append((row.setting, row.model, *_figures(row.metrics), _gain(row), *beside))
+            lines.append((row.setting, row.model, *_figures(row.metrics, names), _gain(row), *beside))
     return Table("  ".join(heading(rows)), head, tuple(lines))
 
 
@@ -197,8 +208,8 @@ def in_billions(gmac: float) -> str:
     return f"{gmac:.{0 if gmac >= 10 else 1}f} G"
 
 
-def _figures(metrics: Metrics) -> tuple[str, ...]:
-    return tuple(figure(name, value) for name, value in metrics.items())
+def _figures(metrics: Metrics, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(figure(name, metrics[name]) if name in metrics else "" for name in names)
 
 
 def _gain(row: Row) -> str:

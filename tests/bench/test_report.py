@@ -121,3 +121,10 @@ def test_a_wide_table_fits_120_columns():
     content = table([wide])
     widths = [max(map(len, column)) for column in zip(content.head, *content.lines, strict=True)]
     assert sum(widths) + 2 * (len(widths) - 1) <= 120
+
+
+def test_a_metric_of_some_rows_only_leaves_gaps():
+    more = tuple(replace(one, metrics=one.metrics | {"lpips": 0.25}) for one in row("a").scores)
+    content = table([replace(row("a"), scores=more), row("b")])
+    assert content.head[2:6] == ("PSNR-Y", "SSIM-Y", "LPIPS", "gain")
+    assert [line[4] for line in content.lines] == ["", "0.2500", ""]
