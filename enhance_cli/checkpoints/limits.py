@@ -23,9 +23,19 @@ SHOWN = 80
 
 def shown(text: object) -> str:
     """A word out of the file, or an error about it, in one short line of printable ASCII."""
-    line = " ".join(str(text).split()).encode("ascii", "backslashreplace").decode("ascii")
+    whole = str(text)
+    start = whole[: 4 * SHOWN]  # the rest may be megabytes
+    line = " ".join(start.split()).encode("ascii", "backslashreplace").decode("ascii")
     line = "".join(letter if letter.isprintable() else "?" for letter in line)
-    return line if len(line) <= SHOWN else line[: SHOWN - 3] + "..."
+    return line if len(line) <= SHOWN and start == whole else line[: SHOWN - 3] + "..."
+
+
+def check_entries(n_entries: int) -> None:
+    """ModelError if there are more tensors, or places where some could be, than there may be."""
+    if n_entries > MAX_ENTRIES:
+        raise ModelError(
+            f"has over {MAX_ENTRIES} entries, more than any network here; it is damaged or hostile"
+        )
 
 
 def check_elements(n_elements: int, file_size: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from enhance_cli.checkpoints.limits import MAX_KEY, shown
+from enhance_cli.checkpoints.limits import MAX_KEY, check_entries, shown
 from enhance_cli.checkpoints.matlab import read_matconvnet
 from enhance_cli.checkpoints.torchfile import read_legacy, read_zip
 from enhance_cli.errors import ModelError
@@ -106,8 +106,10 @@ def _is_safetensors(head: bytes) -> bool:
 def _read_safetensors(path: Path) -> Raw:
     try:
         with safe_open(path, framework="pt") as file:
+            keys = file.keys()  # out of the header
+            check_entries(len(keys))
             metadata: dict[str, str] = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+            tensors = {key: file.get_tensor(key) for key in keys}
     except (SafetensorError, RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise ModelError(
             f"is not a readable safetensors file ({shown(error)}); download or save it again"

@@ -9,7 +9,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from enhance_cli.checkpoints.limits import MAX_DIMS, MAX_ENTRIES, MAX_KEY, check_elements, shown
+from enhance_cli.checkpoints.limits import MAX_DIMS, MAX_KEY, check_elements, check_entries, shown
 from enhance_cli.checkpoints.pickles import Global, Made, Node, Storage, is_count
 from enhance_cli.errors import ModelError
 
@@ -57,6 +57,9 @@ AROUND_TENSOR = (
     "torch.autograd.variable.Variable",
 )
 
+HOLDERS = ("_parameters", "_buffers", "_non_persistent_buffers_set", "_modules")
+"""Attributes of a module that its state dict is made from."""
+
 AROUND = 4
 """Calls around a tensor that are undone; PyTorch writes two at most."""
 
@@ -97,7 +100,7 @@ def find_tensors(root: Node) -> dict[str, Stored]:
 
 def load_tensors(found: dict[str, Stored], read: Read, file_size: int) -> dict[str, Tensor]:
     """Read the tensors, contiguous; nothing is allocated before all of them are known to fit."""
-    _check_entries(len(found))
+    check_entries(len(found))
     check_elements(sum(stored.n_elements for stored in found.values()), file_size)
     for key, stored in found.items():
         if not stored.fits():
@@ -153,15 +156,17 @@ def _unwrapped(node: Node, wrappers: int) -> dict[str, Stored]:
 
 def _direct(table: dict[str, Node], prefix: str = "") -> dict[str, Stored]:
     """The entries that are tensors."""
-    _check_entries(len(table))
     return {_joined(prefix, key): stored for key, node in table.items() if (stored := _stored(node))}
 
 
 def _numbered(table: dict[str, Node]) -> dict[str, Stored]:
     """Several state dicts "0", "1", ... in one file (KAIR's IRCNN), as "0.model.0.weight"."""
     found: dict[str, Stored] = {}
+    n_entries = 0
     for number, part in table.items():
         if number.isdecimal():
+            n_entries += _size(part)
+            check_entries(n_entries)  # all parts may be the same one
             found.update(_direct(_entries(part), f"{number}."))
     return found
 
@@ -173,11 +178,11 @@ def _of_module(root: Made) -> dict[str, Stored]:
     while todo:
         prefix, module = todo.pop()
         attributes = _attributes(module)
+        n_entries += 1 + sum(_size(attributes.get(name)) for name in HOLDERS)
+        check_entries(n_entries)  # modules may contain themselves
         parameters, buffers = _entries(attributes["_parameters"]), _entries(attributes.get("_buffers"))
         hidden = _members(attributes.get("_non_persistent_buffers_set"))
         children = _entries(attributes["_modules"])
-        n_entries += 1 + len(parameters) + len(buffers) + len(hidden) + len(children)
-        _check_entries(n_entries)  # modules may contain themselves
         found |= _direct(parameters, prefix)
         found |= _direct({name: node for name, node in buffers.items() if name not in hidden}, prefix)
         inner = [(f"{prefix}{name}", child) for name, child in children.items() if _is_module(child)]
@@ -205,12 +210,21 @@ def _attributes(node: Made) -> dict[str, Node]:
     return state if isinstance(state, dict) else {}
 
 
+def _size(node: Node) -> int:
+    """How many entries there are to visit in a dict or set, whatever they are; at least 1."""
+    if isinstance(node, Made):
+        return max(1, len(node.items)) + sum(len(part) for part in node.args[:1] if isinstance(part, list))
+    return max(1, len(node)) if isinstance(node, dict | list) else 1
+
+
 def _entries(node: Node) -> dict[str, Node]:
     """What is in a dict of any kind; nothing if it is none."""
     if isinstance(node, dict):
+        check_entries(_size(node))
         return node
     if not isinstance(node, Made) or node.maker.path not in DICTS:
         return {}
+    check_entries(_size(node))
     first = node.args[0] if node.args else None
     # Python 2 gives an OrderedDict's entries as a list of [key, value].
     pairs = [pair for pair in first if isinstance(pair, list | tuple)] if isinstance(first, list) else []
@@ -257,13 +271,6 @@ def _counts(node: Node) -> tuple[int, ...] | None:
     if not isinstance(node, tuple | list) or len(node) > MAX_DIMS:
         return None
     return tuple(node) if all(is_count(n) for n in node) else None
-
-
-def _check_entries(n_entries: int) -> None:
-    if n_entries > MAX_ENTRIES:
-        raise ModelError(
-            f"has over {MAX_ENTRIES} entries, more than any network here; it is damaged or hostile"
-        )
 
 
 def _joined(prefix: str, name: str) -> str:

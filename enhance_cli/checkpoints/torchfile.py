@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
 import zlib
@@ -20,6 +21,8 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 LENGTH = 8
 """Bytes before a legacy storage that say how many elements follow."""
+PROGRAM = re.compile("[^/]+/(constants[.]pkl|code/.*)", re.DOTALL)
+"""Entries that torch.jit.save writes and torch.save does not."""
 ENCRYPTED = 1
 """Bit of a zip entry's flags."""
 
@@ -58,6 +61,9 @@ class _Archive:
         self.archive, self.file_size = archive, file_size
         infos = archive.infolist()
         self.entries = {info.filename: info for info in infos}
+        # Before anything else: its programs lie there compressed.
+        if any(PROGRAM.fullmatch(name) for name in self.entries):
+            raise ModelError("is a TorchScript program; save its state_dict() with torch.save instead")
         if len(self.entries) < len(infos):
             raise ModelError("its zip archive holds an entry twice, which PyTorch never writes; refused")
         if any(info.flag_bits & ENCRYPTED for info in infos):
@@ -74,10 +80,7 @@ class _Archive:
         names = [name for name in self.entries if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(names) != 1:
             raise ModelError("is a zip archive, but not of PyTorch (no data.pkl); unpack it")
-        name = names[0].removesuffix("/data.pkl")
-        if f"{name}/constants.pkl" in self.entries:
-            raise ModelError("is a TorchScript program; give the state_dict it was made from")
-        return name
+        return names[0].removesuffix("/data.pkl")
 
     def tensors(self) -> dict[str, Tensor]:
         order = f"{self.name}/byteorder"

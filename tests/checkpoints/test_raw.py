@@ -1,3 +1,4 @@
+import json
 import os
 import random
 from itertools import pairwise
@@ -130,6 +131,17 @@ def test_safetensors_without_tensors_or_with_odd_names_are_refused(path):
     assert "holds no weights" in refusal(path)
     safetensors.torch.save_file({"line\nbreak": torch.ones(1)}, path)
     assert "names a weight line break" in refusal(path)
+
+
+@pytest.mark.parametrize("count", [65536, 65537])
+def test_safetensors_of_more_weights_than_any_network_has_are_refused(path, count):
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({str(i): entry for i in range(count)}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    if count > 65536:
+        assert "has over 65536 entries" in refusal(path)
+    else:
+        assert len(read_raw(path).tensors) == count
 
 
 def test_published_files_and_format_samples_are_as_pytorch_reads_them(shared):

@@ -6,6 +6,7 @@ import torch
 from foreign_files import Call, dumps, module_named, refusal, storage, tensor, write_legacy, write_zip
 from torch import nn
 
+from enhance_cli.checkpoints import statedict
 from enhance_cli.checkpoints.raw import read_raw
 
 WEIGHT = torch.arange(6.0).reshape(2, 3)
@@ -190,6 +191,25 @@ def test_modules_that_double_with_every_level_are_refused(path):
     for _ in range(40):
         inner = Call(nn.Sequential, state=module({"a": inner, "b": inner}))
     write_zip(path, dumps(inner), {"0": bytes(4)})
+    assert "has over 65536 entries" in refusal(path)
+
+
+@pytest.mark.parametrize("inner", ["tensors", "numbers", "list"])
+def test_parts_that_are_all_the_same_are_refused_before_they_are_visited(path, monkeypatch, inner):
+    one = tensor(storage(1), (1,), (1,)) if inner == "tensors" else 1
+    part = Call(OrderedDict, [1] * 2000) if inner == "list" else {str(i): one for i in range(2000)}
+    write_zip(path, dumps({str(i): part for i in range(2000)}), {"0": bytes(4)})
+    visited = []
+    original = statedict._stored
+    monkeypatch.setattr(statedict, "_stored", lambda node: visited.append(0) or original(node))
+    assert "has over 65536 entries" in refusal(path)
+    assert len(visited) <= 65536 + 2000
+
+
+def test_modules_that_share_a_long_list_are_refused(path):
+    parameters = Call(OrderedDict, [1] * 2000)
+    children = {str(i): Call(nn.Conv2d, state=module({}, parameters)) for i in range(50)}
+    write_zip(path, dumps(Call(nn.Sequential, state=module(children))), {})
     assert "has over 65536 entries" in refusal(path)
 
 

@@ -204,6 +204,12 @@ def test_archives_that_are_not_of_torch_save_are_told(path):
     assert "TorchScript" in refusal(path)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_what_torch_jit_saves_is_called_torchscript(path):
+    torch.jit.save(torch.jit.script(torch.nn.Conv2d(1, 1, 3)), path)
+    assert "TorchScript program; save its state_dict()" in refusal(path)
+
+
 def test_the_other_byte_order_is_refused(path):
     write_zip(path, dumps(STATE), {"0": VALUES.tobytes()}, byteorder=b"big")
     assert "byte order" in refusal(path)
