@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from enhance_cli.checkpoints.layouts import LAYOUTS
 from enhance_cli.checkpoints.layouts.contract import Recognised, Tensors, Wanted
+from enhance_cli.checkpoints.limits import shown
 from enhance_cli.errors import ModelError
 
+DAMAGE = (LookupError, ValueError, ArithmeticError, AttributeError, RuntimeError, TypeError)
+"""What layouts raise for shapes and values that are not as they should be."""
 SHOWN = 3
 """Keys that are quoted when nothing knows them."""
 
@@ -19,8 +22,8 @@ def recognise(tensors: Tensors, wanted: Wanted | None = None) -> Recognised:
     for layout in LAYOUTS:
         try:
             found = layout(tensors, wanted)
-        except (KeyError, IndexError, ValueError, ArithmeticError, AttributeError) as error:
-            reason = f"{type(error).__name__}: {error}"
+        except DAMAGE as error:
+            reason = shown(f"{type(error).__name__}: {error}")
             raise ModelError(f"its keys are like {layout.__name__}'s but do not add up ({reason})") from error
         if found is not None:
             return _checked(found, wanted)

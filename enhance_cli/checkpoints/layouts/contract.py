@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from math import isqrt
+from math import isfinite, isqrt, nan
 
 import torch
 from torch import Tensor
@@ -31,14 +31,15 @@ class Wanted:
     """`--arch-option NAME=VALUE`, for hyper-parameters that shapes do not reveal."""
 
     def number(self, name: str, default: float) -> float:
-        """The option as a number; ModelError if it is none."""
+        """The option as a finite number; ModelError if it is none."""
         text = self.options.get(name)
         try:
-            return default if text is None else float(text)
+            number = default if text is None else float(text)
         except ValueError:
-            raise ModelError(
-                f"--arch-option {name}={text} is not a number; write it like {name}={default:g}"
-            ) from None
+            number = nan
+        if not isfinite(number):
+            raise ModelError(f"--arch-option {name}={text} is not a number; write it like {name}={default:g}")
+        return number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ class Recognised:
     """What such weights are published for; the first is taken where nobody says."""
     chosen_for: float | None = None
     """Strength of the network that was taken out of a file with several."""
+    scales: tuple[int, ...] = ()
+    """All that the file holds, if it holds several, of which one was taken."""
     dropped: tuple[str, ...] = ()
     """Keys of the file that have no influence on the result and were left out."""
     options: tuple[str, ...] = ()
@@ -63,6 +66,9 @@ class Recognised:
     notes: tuple[str, ...] = ()
     """What had to be assumed, one line each, with the option that says otherwise."""
 
+
+Rule = tuple[str, str | Callable[[re.Match[str]], str]]
+"""A regular expression for whole keys, and what `re.sub` puts in their place."""
 
 LARGEST_UNIT_MEAN = 2.0
 """Means of values in 0..1 lie below it, even trained ones, and those of 0..255 far above."""
@@ -88,7 +94,7 @@ def enlargement(tensors: Tensors, pattern: str = "tail.0.{}.weight", step: int =
     return factor
 
 
-def renamed(tensors: Tensors, *rules: tuple[str, str]) -> dict[str, Tensor]:
+def renamed(tensors: Tensors, *rules: Rule) -> dict[str, Tensor]:
     """Keys rewritten by the first regular expression of (pattern, replacement) that matches them whole."""
     return {_rewritten(key, rules): tensor for key, tensor in tensors.items()}
 
@@ -103,7 +109,7 @@ def basicsr_frame(n_body: int) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _rewritten(key: str, rules: tuple[tuple[str, str], ...]) -> str:
+def _rewritten(key: str, rules: tuple[Rule, ...]) -> str:
     for pattern, replacement in rules:
         if re.fullmatch(pattern, key):
             return re.sub(pattern, replacement, key)
@@ -127,6 +133,8 @@ def in_levels(tensors: Tensors, *, first: str = "head.0", last: str = "tail.1") 
     255 times as large and the weights of its first as much smaller.
     """
     bias = tensors.get("sub_mean.bias")
+    if bias is not None:
+        shape(tensors, "sub_mean.bias", 1)
     if bias is None or bias.is_meta or not 0 < bias.abs().max() < LARGEST_UNIT_MEAN:
         return with_mean_shift(tensors)
     larger = ("sub_mean.bias", "add_mean.bias", f"{last}.weight", f"{last}.bias")

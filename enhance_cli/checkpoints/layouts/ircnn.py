@@ -51,7 +51,9 @@ def _level(wanted: Wanted) -> int:
     sigma = wanted.number("sigma", 25) if "sigma" in wanted.options else wanted.condition
     holds = f"it holds networks for noise levels {LEVELS[0]}, {LEVELS[1]}, ..., {LEVELS[-1]}"
     if sigma is None:
-        raise ModelError(f"{holds}; say which with --sigma N or --arch-option sigma=N")
+        raise ModelError(
+            f"{holds}; say which with --arch-option sigma=N, or --sigma N where the command has it"
+        )
     if not 0 <= sigma <= LEVELS[-1]:
         raise ModelError(f"{holds}, none for {sigma:g}; give a sigma from 0 to {LEVELS[-1]}")
     return next(level for level in LEVELS if level >= sigma)

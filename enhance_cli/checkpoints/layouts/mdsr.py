@@ -36,6 +36,7 @@ def mdsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
         },
         tensors=in_levels(tensors, last="tail.0"),
         tasks=("sr",),
+        scales=SCALES,
         notes=notes,
     )
 

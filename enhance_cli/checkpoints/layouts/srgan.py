@@ -27,7 +27,7 @@ def srgan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     ours = renamed(
         tensors,
         (r"block1\.(.*)", r"head.\1"),
-        *((rf"block{FIRST + i}\.(\D.*)", rf"body.{i}.\1") for i in range(n_blocks)),
+        (r"block(\d+)\.(\D.*)", lambda found: f"body.{int(found[1]) - FIRST}.{found[2]}"),
         (rf"block{FIRST + n_blocks}\.0\.(.*)", rf"body.{n_blocks}.\1"),
         (rf"block{FIRST + n_blocks}\.1\.(.*)", rf"body.{n_blocks + 1}.\1"),
         *_upsampling(f"block{FIRST + n_blocks + 1}"),

@@ -29,7 +29,7 @@ def twtygqyy(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     weights = renamed(
         tensors,
         (r"input\.(.*)", r"body.0.0.\1"),
-        *((rf"residual_layer\.{i}\.conv\.(.*)", rf"body.{i + 1}.0.\1") for i in range(n_inner)),
+        (r"residual_layer\.(\d+)\.conv\.(.*)", lambda found: f"body.{int(found[1]) + 1}.0.{found[2]}"),
         (r"output\.(.*)", rf"body.{n_inner + 1}.0.\1"),
     )
     biases = {
