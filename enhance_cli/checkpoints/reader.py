@@ -17,8 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from enhance_cli.arch.contract import Architecture, ArchSpec, Parameters, Task
+from enhance_cli.checkpoints.bounds import check_depth, check_numbers, check_scale, check_types
 from enhance_cli.checkpoints.catalog import Weights
 from enhance_cli.checkpoints.layouts.contract import Recognised, Wanted
+from enhance_cli.checkpoints.limits import shown
 from enhance_cli.checkpoints.raw import Raw, read_raw
 from enhance_cli.checkpoints.recognise import recognise
 from enhance_cli.checkpoints.store import path_of, sha256_of
@@ -29,8 +31,8 @@ REQUIRED = ("parameters", "task")
 """Metadata that a file with "arch", one of ours, must have as well; everything else is free."""
 
 
-LARGEST = 10_000
-"""No network has as many layers or channels; building one would never end."""
+CHOSEN_FOR = "chosen_for"
+"""Metadata of a converted file; see `LoadedNet.chosen_for`."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class LoadedNet:
     """All tasks that the weights can do, `task` among them."""
     chosen_for: float | None = None
     """Strength for which it was taken out of a foreign file with several networks."""
+    scales: tuple[int, ...] = ()
+    """All that a foreign file with several holds; it was taken for one of them."""
     title: str | None = None
     """For foreign files: the network and whose keys they are."""
     dropped: tuple[str, ...] = ()
@@ -75,12 +79,14 @@ class LoadedNet:
 
 def load_weights(weights: Weights) -> LoadedNet:
     """Load a catalog entry; ModelError if its file is missing, altered or does not fit."""
-    return _load(path_of(weights), name=weights.name, sha256=weights.sha256)
+    path = path_of(weights)
+    return _loaded(path, read_raw(path), name=weights.name, sha256=weights.sha256)
 
 
 def load_file(path: Path, wanted: Wanted | None = None) -> LoadedNet:
     """Load a weights file of ours or of anyone else's; ModelError in one line if that cannot be."""
-    return _load(path, name=path.stem, sha256=sha256_of(path), wanted=wanted)
+    raw = read_raw(path)  # looks at what the path leads to, and a pipe cannot be hashed
+    return _loaded(path, raw, name=path.stem, sha256=sha256_of(path), wanted=wanted)
 
 
 def save_file(
@@ -112,6 +118,8 @@ def save_file(
 def save_converted(path: Path, net: LoadedNet, *, half: bool = False) -> None:
     """Write a loaded network, whoever's it was, as a file that says itself what it holds; see `save_file`."""
     source = {"converted_from": f"{net.title or net.arch}, sha256 {net.sha256}", "tasks": " ".join(net.tasks)}
+    if net.chosen_for is not None:
+        source[CHOSEN_FOR] = str(net.chosen_for)
     save_file(
         path,
         net.module,
@@ -133,9 +141,10 @@ def _for_disk(key: str, value: Tensor, half: bool) -> Tensor:
     return rounded if half and rounded.isfinite().all() else value
 
 
-def _load(path: Path, *, name: str, sha256: str, wanted: Wanted | None = None) -> LoadedNet:
-    raw, wanted = read_raw(path), wanted or Wanted()
+def _loaded(path: Path, raw: Raw, *, name: str, sha256: str, wanted: Wanted | None = None) -> LoadedNet:
+    wanted = wanted or Wanted()
     try:
+        check_types(raw.tensors)
         found = _ours(raw, wanted) if "arch" in raw.metadata else recognise(raw.tensors, wanted)
         module, spec = _built(found)
         _fill(module, found.tensors)
@@ -154,6 +163,7 @@ def _load(path: Path, *, name: str, sha256: str, wanted: Wanted | None = None) -
         metadata=raw.metadata,
         tasks=found.tasks,
         chosen_for=found.chosen_for,
+        scales=found.scales,
         title=None if "arch" in raw.metadata else found.title,
         dropped=found.dropped,
         notes=found.notes,
@@ -177,6 +187,7 @@ def _ours(raw: Raw, wanted: Wanted) -> Recognised:
         parameters=_parameters(metadata["parameters"]),
         tensors=raw.tensors,
         tasks=tasks,
+        chosen_for=_chosen_for(metadata),
     )
 
 
@@ -186,34 +197,44 @@ def _tasks(metadata: Mapping[str, str]) -> tuple[Task, ...]:
     tasks = (metadata["task"], *(task for task in others if task != metadata["task"]))
     for task in tasks:
         if task not in get_args(Task):
-            raise ModelError(f"unknown task {task!r}; known: {', '.join(get_args(Task))}")
+            raise ModelError(f"unknown task {shown(task)!r}; known: {', '.join(get_args(Task))}")
     return cast("tuple[Task, ...]", tasks)
+
+
+def _chosen_for(metadata: Mapping[str, str]) -> float | None:
+    if CHOSEN_FOR not in metadata:
+        return None
+    try:
+        return float(metadata[CHOSEN_FOR])
+    except ValueError as error:
+        raise ModelError(f"metadata {CHOSEN_FOR!r} is no number: {shown(metadata[CHOSEN_FOR])}") from error
 
 
 def _parameters(text: str) -> Parameters:
     try:
         parameters = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ModelError(f"metadata 'parameters' is not JSON: {text!r}") from error
+    except (ValueError, RecursionError) as error:  # also for numbers and nesting without end
+        raise ModelError(f"metadata 'parameters' is not JSON: {shown(text)!r}") from error
     if not isinstance(parameters, dict):
-        raise ModelError(f"metadata 'parameters' must be a JSON object, not {text!r}")
-    for key, value in parameters.items():
-        if isinstance(value, (int, float)) and not abs(value) <= LARGEST:
-            raise ModelError(f"parameter {key} = {value} is beyond any network")
+        raise ModelError(f"metadata 'parameters' must be a JSON object, not {shown(text)!r}")
+    check_numbers(parameters)
     return parameters
 
 
 def _built(found: Recognised) -> tuple[nn.Module, ArchSpec]:
     """The network without storage: what a file claims of sizes costs nothing until its tensors are there."""
     architecture = _architecture(found.arch)
+    check_depth(architecture, found.parameters, len(found.tensors))
     try:
         with torch.device("meta"):
             module = architecture.build(**found.parameters)
-        return module, architecture.spec(**found.parameters)
-    except (TypeError, ValueError, RuntimeError) as error:
+        spec = architecture.spec(**found.parameters)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
         raise ModelError(
-            f"parameters {found.parameters} do not fit network {found.arch!r}: {error}"
+            f"parameters {shown(found.parameters)} do not fit network {found.arch!r}: {shown(error)}"
         ) from error
+    check_scale(spec)
+    return module, spec
 
 
 def _architecture(arch: str) -> Architecture:
@@ -221,7 +242,7 @@ def _architecture(arch: str) -> Architecture:
     from enhance_cli.arch.registry import ARCHITECTURES
 
     if arch not in ARCHITECTURES:
-        raise ModelError(f"unknown network {arch!r}; known: {', '.join(sorted(ARCHITECTURES))}")
+        raise ModelError(f"unknown network {shown(arch)!r}; known: {', '.join(sorted(ARCHITECTURES))}")
     return ARCHITECTURES[arch]
 
 
@@ -235,7 +256,7 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         if given.shape != own.shape:
             shapes = f"{tuple(given.shape)} instead of {tuple(own.shape)}"
             raise ModelError(f"weight {key!r} has shape {shapes}; it does not go with the others")
-        if not torch.isfinite(given).all():
+        if not torch.isfinite(given.float()).all():
             raise ModelError(f"weight {key!r} holds NaN or Inf; the training that wrote it failed")
     extra = next((key for key in tensors if key not in state), None)
     if extra is not None:

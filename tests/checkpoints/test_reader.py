@@ -6,9 +6,12 @@ import pytest
 import safetensors.torch
 import torch
 from safetensors import safe_open
+from small_networks import CONFIGURATIONS
 from torch import nn
 
+from enhance_cli.arch.contract import Architecture
 from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.checkpoints import reader
 from enhance_cli.checkpoints.catalog import find
 from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import load_file, load_weights, save_converted, save_file
@@ -137,14 +140,36 @@ def poison(metadata, tensors):
         (lambda metadata, tensors: metadata.update(task="paint"), "unknown task 'paint'"),
         (lambda metadata, tensors: metadata.update(parameters="{"), "not JSON"),
         (lambda metadata, tensors: metadata.update(parameters="[]"), "JSON object"),
-        (lambda metadata, tensors: metadata.update(parameters='{"depth": 1}'), "do not fit network 'dncnn'"),
+        pytest.param(
+            lambda metadata, tensors: metadata.update(parameters='{"n_feats": ' + "[" * 100_000),
+            "not JSON",
+            id="nesting",
+        ),
+        pytest.param(
+            lambda metadata, tensors: metadata.update(parameters='{"n_feats": ' + "1" * 5000 + "}"),
+            "not JSON|beyond any network",
+            id="digits",
+        ),
+        (lambda metadata, tensors: metadata.update(parameters='{"n_layers": 99}'), "do not make 99 layers"),
+        (
+            lambda metadata, tensors: metadata.update(arch="rcan", parameters='{"scale": 2, "n_groups": 1}'),
+            "do not make 20 layers",
+        ),
+        (lambda metadata, tensors: metadata.update(chosen_for="loud"), "'chosen_for' is no number: loud"),
+        (
+            lambda metadata, tensors: metadata.update(parameters='{"n_layers": 3, "n": 1}'),
+            "do not fit network 'dncnn'",
+        ),
         (
             lambda metadata, tensors: metadata.update(parameters='{"n_layers": 1000000000}'),
             "beyond any network",
         ),
-        (lambda metadata, tensors: metadata.update(parameters='{"n_feats": 9999}'), "instead of"),
         (
-            lambda metadata, tensors: metadata.update(parameters='{"n_feats": -4}'),
+            lambda metadata, tensors: metadata.update(parameters='{"n_layers": 3, "n_feats": 9999}'),
+            "instead of",
+        ),
+        (
+            lambda metadata, tensors: metadata.update(parameters='{"n_layers": 3, "n_feats": -4}'),
             "do not fit network 'dncnn'",
         ),
         (rename, "weight 'extra.weight' is none that"),
@@ -174,9 +199,16 @@ def test_a_truncated_file(saved):
         load_file(saved)
 
 
-def test_missing_files_and_folders(tmp_path):
-    for path in (tmp_path / "gone.safetensors", tmp_path):
-        with pytest.raises(ModelError, match="cannot read"):
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_what_a_path_leads_to_is_looked_at_before_it_is_hashed(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "sha256_of", lambda path: pytest.fail("would never end"))
+    os.mkfifo(tmp_path / "pipe")
+    for path, told in (
+        (tmp_path / "gone.safetensors", "cannot read"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "pipe", "is not a regular file"),
+    ):
+        with pytest.raises(ModelError, match=told):
             load_file(path)
 
 
@@ -237,6 +269,98 @@ def test_nan_weights_of_others_are_refused(tmp_path):
     torch.save(module.state_dict(), tmp_path / "net.pth")
     with pytest.raises(ModelError, match="NaN"):
         load_file(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool", "complex64", "float8_e4m3fn"])
+@pytest.mark.parametrize("which", ["all", "one"])
+def test_weights_of_types_that_no_network_computes_in_are_refused(tmp_path, dtype, which):
+    state = ARCHITECTURES["edsr"].build(scale=2, n_blocks=1, n_feats=4).state_dict()
+    for key in state if which == "all" else ["sub_mean.bias"]:
+        state[key] = state[key].to(getattr(torch, dtype))
+    safetensors.torch.save_file(state, tmp_path / "net.safetensors")
+    with pytest.raises(ModelError, match=f"weight '.*' is of type {dtype}; save the weights as float32"):
+        load_file(tmp_path / "net.safetensors")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_weights_of_other_floats_are_taken_and_counters_too(tmp_path, dtype):
+    module = foreign(tmp_path / "net.pth", batch_norm=True)
+    state = {key: value.to(getattr(torch, dtype)) for key, value in module.state_dict().items()}
+    torch.save(state, tmp_path / "net.pth")
+    for key, value in load_file(tmp_path / "net.pth").module.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, state[key].float())
+
+
+def test_weights_that_float32_cannot_hold_are_refused(tmp_path):
+    state = foreign(tmp_path / "net.pth").double().state_dict()
+    state["model.0.weight"][0] = 1e300
+    torch.save(state, tmp_path / "net.pth")
+    with pytest.raises(ModelError, match="NaN or Inf"):
+        load_file(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("size", [(0,), (), (3, 1)])
+def test_a_mean_shift_of_another_shape_is_named(tmp_path, size):
+    state = ARCHITECTURES["edsr"].build(scale=2, n_blocks=1, n_feats=4).state_dict()
+    torch.save({**state, "sub_mean.bias": torch.zeros(size)}, tmp_path / "net.pth")
+    with pytest.raises(ModelError, match=r"weight 'sub_mean\.bias' has shape"):
+        load_file(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize(("arch", "parameters"), CONFIGURATIONS)
+def test_every_network_has_as_many_weights_as_its_depth_asks_for(tmp_path, arch, parameters):
+    module = ARCHITECTURES[arch].build(**parameters)
+    save_file(tmp_path / "x", module, arch=arch, parameters=parameters, task="sr", metadata={}, half=False)
+    found = load_file(tmp_path / "x").module.state_dict()
+    assert all(torch.equal(found[key], value) for key, value in module.state_dict().items())
+
+
+def rcan_of(n_groups, n_blocks):
+    """Weights of one group and one block, and the first weight of each that the other numbers speak of."""
+    state = ARCHITECTURES["rcan"].build(scale=2, n_groups=1, n_blocks=1, n_feats=8, reduction=4).state_dict()
+    weight = state["body.0.body.0.body.0.weight"]
+    state |= {f"body.{i}.body.0.body.0.weight": weight for i in range(n_groups)}
+    return state | {f"body.0.body.{i}.body.0.weight": weight for i in range(n_blocks)}
+
+
+@pytest.mark.parametrize("sides", [(40, 40), (1001, 1)])
+def test_a_network_deeper_than_its_weights_can_be_is_never_built(tmp_path, monkeypatch, sides):
+    torch.save(rcan_of(*sides), tmp_path / "net.pth")
+    never = Architecture(lambda **parameters: pytest.fail("built"), ARCHITECTURES["rcan"].spec)
+    monkeypatch.setitem(ARCHITECTURES, "rcan", never)
+    with pytest.raises(ModelError, match=f"do not make {sides[0] * sides[1]} layers"):
+        load_file(tmp_path / "net.pth")
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_an_enlargement_beyond_all_networks_is_refused(tmp_path, ours):
+    for scale in (8, 9):
+        module, path = ARCHITECTURES["espcn"].build(scale=scale), tmp_path / f"{scale}.safetensors"
+        if ours:
+            save_file(path, module, arch="espcn", parameters={"scale": scale}, task="sr", metadata={})
+        else:
+            torch.save(module.state_dict(), path)
+    assert load_file(tmp_path / "8.safetensors").spec.scale == 8
+    with pytest.raises(ModelError, match="it enlarges 9 times, and no network here more than 8"):
+        load_file(tmp_path / "9.safetensors")
+
+
+def test_a_converted_network_keeps_the_strength_it_was_chosen_for(tmp_path):
+    state = ARCHITECTURES["ircnn"].build(n_feats=4).state_dict()
+    torch.save({str(level): state for level in range(25)}, tmp_path / "ircnn.pth")
+    net = load_file(tmp_path / "ircnn.pth", Wanted(condition=15))
+    for path in (tmp_path / "once.safetensors", tmp_path / "twice.safetensors"):
+        save_converted(path, net)
+        net = load_file(path)
+        assert net.chosen_for == 16
+
+
+def test_a_file_with_several_scales_tells_them(tmp_path):
+    torch.save(ARCHITECTURES["mdsr"].build(scale=2, n_blocks=1, n_feats=4).state_dict(), tmp_path / "net.pth")
+    assert load_file(tmp_path / "net.pth").scales == (2, 3, 4)
+    foreign(tmp_path / "net.pth")
+    assert load_file(tmp_path / "net.pth").scales == ()
 
 
 @pytest.mark.parametrize("half", [False, True])
