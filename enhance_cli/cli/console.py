@@ -44,10 +44,10 @@ def say(line: str) -> None:
 
 def error(text: str) -> None:
     """An error in one line on stderr."""
-    say(f"enhance: error: {_visible(text)}")
+    say(f"enhance: error: {visible(text)}")
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """The text in one line: odd characters in file names are spelt out."""
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
@@ -111,7 +111,7 @@ class BatchConsole:
             line = error if event.input in error else f"{event.input}: {error}"
             self._n_failed += 1
             self._failed = [*self._failed, line][:MOST_NAMED]
-            self._print(_visible(f"failed {line}"))
+            self._print(visible(f"failed {line}"))
             if self._debug and event.cause:
                 self._print("".join(traceback.format_exception(event.cause)).rstrip())
         elif event.status != "current" or event.metrics:
@@ -133,7 +133,7 @@ class BatchConsole:
 
     def _talk(self, line: str) -> None:
         if not self._quiet:
-            self._print(_visible(line))
+            self._print(visible(line))
 
     def _print(self, line: str) -> None:
         if self._bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -93,7 +94,7 @@ def inspect(
         return
     for key, value in found.items():
         if value not in (None, (), []):
-            console.data(f"{key.replace('_', ' '):<24} {_text(value)}")
+            console.data(console.visible(f"{key.replace('_', ' '):<24} {_text(value)}"))
 
 
 @app.command()
@@ -108,15 +109,18 @@ def convert(
 ) -> None:
     """Write the authors' weights as a safetensors file that says itself what it holds."""
     from enhance_cli.checkpoints.reader import save_converted
-    from enhance_cli.errors import ExistsError, UsageError
+    from enhance_cli.errors import UsageError
 
     if output.suffix != ".safetensors":
         raise UsageError(f"{output} does not end in .safetensors, which is what will be written; name it so")
     if os.path.lexists(output) and not overwrite:
-        raise ExistsError(f"{output} exists; --overwrite replaces it")
+        raise UsageError(f"{output} exists; --overwrite replaces it")
     net = _load(file, task, scale, arch_option)
+    if len(net.scales) > 1 and scale is None:
+        scales = ", ".join(map(str, net.scales))
+        raise UsageError(f"{file} holds networks for scales {scales}; say with --scale N which to write")
     save_converted(output, net, half=half)
-    console.say(f"wrote {output}: {net.recognised or net.arch}")
+    console.say(console.visible(f"wrote {output}: {net.recognised or net.arch}"))
 
 
 @app.command()
@@ -145,7 +149,10 @@ def verify(json: Json = False) -> None:
 def _load(file: Path, task: Task | None, scale: float | None, options: list[str] | None) -> LoadedNet:
     from enhance_cli.checkpoints.layouts.contract import Wanted
     from enhance_cli.checkpoints.reader import load_file
+    from enhance_cli.errors import UsageError
 
+    if scale is not None and not 1 <= scale < math.inf:
+        raise UsageError(f"--scale {scale:g} is not possible; give 1 or more")
     return load_file(file, Wanted(task=task, scale=scale, options=arch_options(options)))
 
 
@@ -160,7 +167,7 @@ def _json(weights: Weights) -> str:
 
 
 def _event(kind: str, fields: dict[str, Any]) -> str:
-    return json.dumps({"event": kind, "schema": 1, **fields})
+    return json.dumps({"event": kind, "schema": 1, **fields}, allow_nan=False)
 
 
 def _verdict(weights: Weights, problem: str | None) -> str:

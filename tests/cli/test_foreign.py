@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.checkpoints.reader import save_file
 from enhance_cli.engine import guard
 from enhance_cli.imaging.files import read as read_picture
 from enhance_cli.imaging.mosaic import PATTERNS, thinned
@@ -76,7 +77,8 @@ def test_what_shapes_do_not_show_is_asked_for(enhance, picture, authors):
     assert enhance("sr", "--weights", weights, "--arch-option", "res_scale=0.5", "a.png", "out.png").code == 0
     other = enhance("sr", "--weights", weights, "--arch-option", "res_scale=0.1", "a.png", "out.png")
     assert other.code == 1, "not up to date: another network"
-    for option, code in (("res_scale=0.1", 0), ("res_scale", 2), ("res_scale=big", 2), ("depth=3", 2)):
+    wrong = ("res_scale", "res_scale=big", "res_scale=nan", "res_scale=1e999", "depth=3")
+    for option, code in (("res_scale=0.1", 0), *((one, 2) for one in wrong)):
         outcome = enhance(
             "sr", "--weights", weights, "--arch-option", option, "a.png", "out.png", "--overwrite"
         )
@@ -130,9 +132,47 @@ def test_convert_writes_a_file_that_gives_the_same_pictures(enhance, picture, au
     assert np.array_equal(
         read_picture(Path("net.pth.png")).pixels, read_picture(Path("net.safetensors.png")).pixels
     )
-    assert enhance("models", "convert", weights, "net.safetensors").code == 3
+    outcome = enhance("models", "convert", weights, "net.safetensors")
+    assert (outcome.code, "--overwrite" in outcome.err) == (2, True)
     assert enhance("models", "convert", weights, "net.safetensors", "--overwrite").code == 0
     assert enhance("models", "convert", weights, "net.pt").code == 2
+
+
+def test_convert_asks_which_of_several_scales_to_write(enhance, picture, authors, size_of):
+    weights = authors("mdsr.pt", "mdsr", scale=2, n_blocks=1, n_feats=4)
+    outcome = enhance("models", "convert", weights, "net.safetensors")
+    assert (outcome.code, "scales 2, 3, 4; say with --scale N" in outcome.err) == (2, True)
+    assert not os.path.exists("net.safetensors")
+    assert enhance("models", "convert", weights, "net.safetensors", "--scale", "nan").code == 2
+    assert enhance("models", "convert", weights, "net.safetensors", "--scale", "3").code == 0
+    picture("a.png")
+    assert enhance("sr", "--weights", "net.safetensors", "a.png", "out.png").code == 0
+    assert size_of(Path("out.png"))[0] == 60
+
+
+def test_a_converted_network_of_one_noise_level_takes_sigma_as_before(enhance, picture, tmp_path, authors):
+    net = ARCHITECTURES["ircnn"].build(n_feats=4).state_dict()
+    torch.save({str(level): net for level in range(25)}, tmp_path / "ircnn.pth")
+    outcome = enhance("models", "convert", "ircnn.pth", "net.safetensors")
+    assert (outcome.code, "say which with --arch-option sigma=N" in outcome.err) == (2, True)
+    assert enhance("models", "convert", "ircnn.pth", "net.safetensors", "--arch-option", "sigma=15").code == 0
+    picture("a.png", gray=True)
+    outcome = enhance("denoise", "--weights", "net.safetensors", "--sigma", "15", "a.png", "out.png")
+    assert outcome.code == 0, outcome.err
+
+
+def test_what_a_file_says_of_itself_cannot_steer_the_terminal(enhance, tmp_path):
+    save_file(
+        tmp_path / "net.safetensors",
+        ARCHITECTURES["dncnn"].build(n_layers=3, n_feats=4),
+        arch="dncnn",
+        parameters={"n_layers": 3, "n_feats": 4},
+        task="denoise",
+        metadata={"licence": "MIT\x1b[2J\nsha256 0000"},
+    )
+    text = enhance("models", "inspect", "net.safetensors").out.decode()
+    (line,) = [line for line in text.splitlines() if line.startswith("licence")]
+    assert line.endswith(r"MIT\x1b[2J\nsha256 0000")
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

@@ -3,7 +3,10 @@
 import json
 import shutil
 
+import pytest
+
 from enhance_cli.checkpoints import store
+from enhance_cli.cli import models
 
 
 def test_list_prints_one_line_each_and_stars_defaults(enhance):
@@ -33,6 +36,11 @@ def test_an_unknown_name_is_answered_with_names_like_it(enhance):
     assert outcome.code == 2
     assert outcome.err.startswith("enhance: error: unknown model")
     assert "tiny-sr-x3" in outcome.err
+
+
+def test_numbers_that_json_does_not_have_are_never_written():
+    with pytest.raises(ValueError, match="JSON compliant"):
+        models._event("inspect", {"parameters": {"res_scale": float("nan")}})
 
 
 def test_verify_finds_the_altered_file(enhance, shelf, monkeypatch, tmp_path):
