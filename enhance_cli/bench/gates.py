@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.bench.protocols.contract import Metrics
+from enhance_cli.bench.plan import Work
+from enhance_cli.bench.protocols.contract import Metrics, label
 from enhance_cli.bench.report import Row
 from enhance_cli.errors import GateError, UsageError
 from enhance_cli.imaging.files import write_atomic
@@ -44,6 +45,42 @@ class Offence:
         return f"{self.dataset} {self.setting} {self.model}: {figures} ({self.reason})"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gates:
+    """The gates of one run."""
+
+    baseline: Path | None = None
+    tolerance: float = 0.01
+    """How many dB a figure may lie below the baseline's."""
+    update: bool = False
+    """Write the baseline instead of comparing with it."""
+    psnr: float | None = None
+    ssim: float | None = None
+
+    def check(self, works: Sequence[Work], seed: int) -> None:
+        """UsageError, before anything is computed, for what could not be judged afterwards."""
+        if self.baseline is None:
+            if self.update:
+                raise UsageError("--update-baseline needs --baseline FILE")
+            return
+        if self.update:
+            _ = self.baseline.exists() and read_baseline(self.baseline)
+            return
+        known = read_baseline(self.baseline)
+        for work in works:
+            if work.net is not None:
+                _check_alike(_conditions_of(work, seed), known, self.baseline)
+
+    def judge(self, rows: Sequence[Row]) -> list[Offence]:
+        """Every figure that misses a gate; writes the baseline if that was asked for."""
+        offences = below_floors(rows, psnr=self.psnr, ssim=self.ssim)
+        if self.baseline is not None and self.update:
+            update_baseline(rows, self.baseline)
+        elif self.baseline is not None:
+            offences += below_baseline(rows, self.baseline, tolerance=self.tolerance)
+        return offences
+
+
 def below_floors(rows: Sequence[Row], *, psnr: float | None, ssim: float | None) -> list[Offence]:
     """Every row whose mean PSNR or SSIM (on Y where that is measured) lies below its floor."""
     floors = {"psnr": psnr, "ssim": ssim}
@@ -66,18 +103,15 @@ def below_baseline(rows: Sequence[Row], path: Path, *, tolerance: float) -> list
     for row in rows:
         if row.model is None:
             continue
-        before = known.get(_key(row))
-        if before is None:
-            raise UsageError(f"baseline {path} has no row for {_name(row)}; --update-baseline adds it")
-        _check_alike(row, before, path)
+        before = _check_alike(_entry(row), known, path)
         found += list(_worse(row, before["metrics"], tolerance))
     return found
 
 
 def update_baseline(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows into the baseline; other rows stay.  WriteError if that fails, UsageError if it is bad."""
+    """Write the rows into the baseline; other rows stay.  WriteError or UsageError if that cannot be."""
     known = read_baseline(path) if path.exists() else {}
-    known |= {_key(row): _entry(row) for row in rows if row.model is not None}
+    known |= {_key(entry): entry for entry in (_entry(row) for row in rows if row.model is not None)}
     text = json.dumps({"schema": SCHEMA, "rows": [known[key] for key in sorted(known)]}, indent=1)
     write_atomic(path, f"{text}\n".encode())
 
@@ -96,7 +130,7 @@ def read_baseline(path: Path) -> dict[Key, dict[str, Any]]:
     rows = document.get("rows")
     if not isinstance(rows, list) or not all(map(_is_entry, rows)):
         raise UsageError(f"baseline {path} holds rows that are none; {again}")
-    return {(row["task"], row["dataset"], row["setting"], row["model"]): row for row in rows}
+    return {_key(row): row for row in rows}
 
 
 def raise_if_any(offences: Sequence[Offence]) -> None:
@@ -134,14 +168,31 @@ def _entry(row: Row) -> dict[str, Any]:
     }
 
 
-def _check_alike(row: Row, before: dict[str, Any], path: Path) -> None:
-    now = _entry(row)
+def _conditions_of(work: Work, seed: int) -> dict[str, Any]:
+    """What a row of that work will say of itself."""
+    return {
+        "task": work.setting.task,
+        "dataset": work.dataset.name,
+        "setting": work.setting.name,
+        "model": work.net.name if work.net else None,
+        "protocol": label(work.setting),
+        "seed": seed,
+        "images": len(work.dataset.images),
+    }
+
+
+def _check_alike(now: dict[str, Any], known: dict[Key, dict[str, Any]], path: Path) -> dict[str, Any]:
+    """The baseline's row of the same name; UsageError if there is none, or it was measured otherwise."""
+    before, name = known.get(_key(now)), " ".join(now[word] for word in ("dataset", "setting", "model"))
+    if before is None:
+        raise UsageError(f"baseline {path} has no row for {name}; --update-baseline adds it")
     for what in CONDITIONS:
         if before[what] != now[what]:
-            differ = f"{_name(row)} with {what} {before[what]}, this run with {now[what]}"
+            differ = f"{name} with {what} {before[what]}, this run with {now[what]}"
             raise UsageError(
                 f"baseline {path} measured {differ}; run it alike, or write it anew with --update-baseline"
             )
+    return before
 
 
 def _worse(row: Row, before: Metrics, tolerance: float) -> Iterator[Offence]:
@@ -168,9 +219,5 @@ def _offence(row: Row, metric: str, required: float, reason: str) -> Offence:
     )
 
 
-def _key(row: Row) -> Key:
-    return (row.task, row.dataset, row.setting, row.model or "")
-
-
-def _name(row: Row) -> str:
-    return f"{row.dataset} {row.setting} {row.model}"
+def _key(entry: dict[str, Any]) -> Key:
+    return (entry["task"], entry["dataset"], entry["setting"], entry["model"])

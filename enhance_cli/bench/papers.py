@@ -11,8 +11,6 @@ from enhance_cli.arch.contract import Parameters, Task
 
 DATA = "papers.jsonl"
 """First a line of sources, then one for each figure."""
-BLIND_LAYERS = 20
-"""DnCNN's depth where one network serves many strengths."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +25,57 @@ class Published:
     """Title of the paper, and which of its tables."""
 
 
+@dataclass(frozen=True)
+class Known:
+    """A network as a paper has it."""
+
+    method: str
+    """What tables call it."""
+    parameters: Parameters
+    """Those that make it the published one; others may differ."""
+    tasks: tuple[Task, ...] = ()
+    """Where it goes by that name; empty: everywhere."""
+    ensemble: str | None = None
+    """Its name with self-ensemble; None: with "+" behind."""
+
+
+METHODS: dict[str, tuple[Known, ...]] = {
+    "arcnn": (Known("ARCNN", {"fast": False}),),
+    "csnln": (Known("CSNLN", {"n_feats": 128, "depth": 12}),),
+    "dncnn": (
+        Known("CDnCNN", {"n_colours": 3, "n_feats": 64}),
+        Known("DnCNN-3", {"n_colours": 1, "n_feats": 64, "n_layers": 20}, ("sr", "dejpeg")),
+        Known("DnCNN-B", {"n_colours": 1, "n_feats": 64, "n_layers": 20}, ("denoise",)),
+        Known("DnCNN-S", {"n_colours": 1, "n_feats": 64, "n_layers": 17}, ("denoise",)),
+    ),
+    "edsr": (
+        Known("EDSR", {"n_blocks": 32, "n_feats": 256}),
+        Known("EDSR-baseline", {"n_blocks": 16, "n_feats": 64}),
+    ),
+    "fdncnn": (Known("FDnCNN", {"n_feats": 64, "n_layers": 20}),),
+    "ffdnet": (
+        Known("FFDNet", {"n_colours": 1, "n_feats": 64, "n_layers": 15}),
+        Known("FFDNet", {"n_colours": 3, "n_feats": 96, "n_layers": 12}),
+    ),
+    "ircnn": (Known("IRCNN", {"n_feats": 64}),),
+    "mdsr": (Known("MDSR", {"n_blocks": 80, "n_feats": 64}),),
+    "memnet": (Known("MemNet", {}),),
+    "mimo_unet": (
+        Known("MIMO-UNet", {"n_res": 8, "n_feats": 32}, ensemble=""),
+        Known("MIMO-UNet+", {"n_res": 20, "n_feats": 32}),
+    ),
+    "rcan": (Known("RCAN", {"n_groups": 10, "n_blocks": 20, "n_feats": 64}),),
+    "rnan": (Known("RNAN", {"n_groups": 10, "n_feats": 64}),),
+    "san": (Known("SAN", {"n_groups": 20, "n_blocks": 10, "n_feats": 64}),),
+    "srcnn": (Known("SRCNN", {"n_colours": 1}),),
+    "srresnet": (Known("SRResNet", {"n_blocks": 16, "n_feats": 64}),),
+    "vdsr": (Known("VDSR", {"n_colours": 1, "n_layers": 20, "n_feats": 64}),),
+}
+"""By key in the registry; the first that fits is the one.  ESPCN and FSRCNN come in too many sizes."""
+DEBLUR = "trained_on_GoPro"
+"""How tables of real blur head what published networks were trained on."""
+
+
 def published(
     arch: str,
     parameters: Parameters,
@@ -39,14 +88,20 @@ def published(
 ) -> Published | None:
     """What the paper of that network reports there; None if it says nothing.
 
-    `setting`: "x4", "q10", "sigma 25", "bayer"; `gray`: whether pictures are measured in one channel.
+    `parameters`: all of them, defaults included; `setting`: "x4", "q10", "sigma 25", "bayer"; `gray`: whether
+    pictures are measured in one channel.
     """
-    table = _table(task, gray)
-    plus = "+" if ensemble else ""
-    for method in _names(arch, parameters, task):
-        if cell := _cells().get((table, dataset, setting.replace(" ", ""), method + plus)):
-            return cell
-    return None
+    known = next((one for one in METHODS.get(arch, ()) if _fits(one, parameters, task)), None)
+    if known is None:
+        return None
+    plus = f"{known.method}+" if known.ensemble is None else known.ensemble
+    column = DEBLUR if task == "deblur" else setting.replace(" ", "")
+    return _cells().get((_table(task, gray), dataset, column, plus if ensemble else known.method))
+
+
+def _fits(known: Known, parameters: Parameters, task: Task) -> bool:
+    same = all(parameters.get(key) == value for key, value in known.parameters.items())
+    return same and (not known.tasks or task in known.tasks)
 
 
 def _table(task: Task, gray: bool) -> str:
@@ -58,41 +113,6 @@ def _table(task: Task, gray: bool) -> str:
         case "denoise":
             return "denoise_gray" if gray else "denoise_color"
     return task
-
-
-def _names(arch: str, parameters: Parameters, task: Task) -> tuple[str, ...]:
-    """What tables call the network, the best guess first."""
-    match arch:
-        case "edsr":
-            return ("EDSR",) if parameters["n_feats"] == 256 else ("EDSR-baseline",)
-        case "dncnn" if parameters.get("n_colours") == 3:
-            return ("CDnCNN",)
-        case "dncnn" if parameters.get("n_layers") == BLIND_LAYERS:
-            return ("DnCNN-B",) if task == "denoise" else ("DnCNN-3",)
-        case "dncnn":
-            return ("DnCNN-S", "DnCNN")
-        case "mimo_unet":
-            return ("MIMO-UNet+",) if parameters.get("n_res") == 20 else ("MIMO-UNet",)
-    return NAMES.get(arch, ())
-
-
-NAMES = {
-    "arcnn": ("ARCNN",),
-    "csnln": ("CSNLN",),
-    "espcn": ("ESPCN",),
-    "fdncnn": ("FDnCNN",),
-    "ffdnet": ("FFDNet",),
-    "fsrcnn": ("FSRCNN",),
-    "ircnn": ("IRCNN",),
-    "mdsr": ("MDSR",),
-    "memnet": ("MemNet",),
-    "rcan": ("RCAN",),
-    "rnan": ("RNAN",),
-    "san": ("SAN",),
-    "srcnn": ("SRCNN",),
-    "srresnet": ("SRResNet",),
-    "vdsr": ("VDSR",),
-}
 
 
 @cache

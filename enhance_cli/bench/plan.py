@@ -10,7 +10,7 @@ from typing import get_args
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.datasets import KNOWN, Dataset
-from enhance_cli.bench.protocols.choice import Values, settings
+from enhance_cli.bench.protocols.choice import SIGMAS, Values, settings
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour
 from enhance_cli.checkpoints import catalog
@@ -103,8 +103,9 @@ def _file(path: Path, choice: Choice) -> Candidate:
         return load(setting.task, setting.scale, setting.condition)
 
     values = choice.values
-    any_scale, any_sigma = values.scales[:1] or (2,), values.sigmas[:1] or (25.0,)
-    first = load_file(path, replace(wanted, scale=any_scale[0], condition=any_sigma[0]))
+    # Without a scale asked for, a file that does not show its own has to be told it.
+    scale = values.scales[0] if values.scales else None
+    first = load_file(path, replace(wanted, scale=scale, condition=(*values.sigmas, *SIGMAS)[0]))
     return Candidate(first.name, first.tasks, net_for)
 
 

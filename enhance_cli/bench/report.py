@@ -176,10 +176,10 @@ def table(rows: Sequence[Row]) -> Table:
 
 
 def heading(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Set, task, protocol and number of pictures of one table."""
+    """Set, task, protocol, number of pictures and seed of one table."""
     first, images = rows[0], len(rows[0].scores)
     pictures = f"{images} picture{'s' if images > 1 else ''}"
-    return first.dataset, first.task, first.protocol, pictures
+    return first.dataset, first.task, first.protocol, pictures, f"seed {first.seed}"
 
 
 def label(metric: str) -> str:

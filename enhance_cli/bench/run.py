@@ -11,10 +11,10 @@ import numpy as np
 
 from enhance_cli.bench.papers import published
 from enhance_cli.bench.plan import Work
-from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, Setting, to_levels
+from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, Setting, label, to_levels
 from enhance_cli.bench.report import Cost, Row, Score
 from enhance_cli.checkpoints.reader import LoadedNet
-from enhance_cli.engine.inspect import n_parameters, work_per_megapixel
+from enhance_cli.engine.inspect import all_parameters, n_parameters, work_per_megapixel
 from enhance_cli.engine.memory import peak_megabytes
 from enhance_cli.engine.mosaics import restore_mosaic
 from enhance_cli.engine.restorer import Restorer
@@ -26,6 +26,11 @@ from enhance_cli.imaging.picture import Picture, Plane
 from enhance_cli.imaging.resize import imresize
 
 Baselines = dict[Path, Metrics]
+Extra = Callable[[Clean, Clean], Metrics]
+READY = ("matlab-y", "rgb", "jpeg-y", "jpeg-rgb", "awgn", "awgn-8bit", "motion", "bayer")
+"""Protocols under which a set's ready-made inputs are taken; the others say how inputs are made."""
+IN_PAPERS = ("matlab-y", "y-only", "jpeg-y", "jpeg-rgb", "awgn", "motion", "bayer")
+"""Protocols by which the papers' tables were made."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,14 @@ def run(
     *,
     on_shown: Callable[[Work, Shown], None] | None = None,
     seed: int = 0,
+    extra: Extra | None = None,
 ) -> Iterator[Row]:
     """Measure `works` one by one; `on_picture(work, done)` is called after each picture of a row.
 
     The seed of a picture's noise or blur is `seed` plus its number in the set, from 0 in the order of names.
     Pictures go through one at a time, so memory is that of one picture. A picture that cannot be read or
-    restored raises its ImageError: a mean over fewer pictures would not be the set's.
+    restored raises its ImageError: a mean over fewer pictures would not be the set's. `extra(result,
+    reference)` gives further metrics, of the 8-bit pictures.
     """
     restorers: dict[int, Restorer] = {}
     baselines: dict[tuple[str, Setting], Baselines] = {}
@@ -62,7 +69,7 @@ def run(
         scores = []
         for number in range(len(work.dataset.images)):
             try:
-                score, shown = _score(work, number, seed, restorer, known)
+                score, shown = _score(work, number, seed, restorer, known, extra)
             except ImageError as error:
                 where = f"{work.dataset.name} {work.setting.name}, {work.dataset.images[number].name}"
                 raise type(error)(f"{where}: {error}") from error
@@ -74,16 +81,26 @@ def run(
 
 
 def _score(
-    work: Work, number: int, seed: int, restorer: Restorer | None, known: Baselines
+    work: Work,
+    number: int,
+    seed: int,
+    restorer: Restorer | None,
+    known: Baselines,
+    extra: Extra | None,
 ) -> tuple[Score, Shown]:
     path, setting = work.dataset.images[number], work.setting
     case = _case(work, number, seed)
+
+    def measure(result: Levels) -> Metrics:
+        more = extra(_eight_bit(result), case.reference) if extra else {}
+        return {**setting.measure(result, case.reference), **more}
+
     if path not in known:
-        known[path] = setting.measure(case.baseline, case.reference)
+        known[path] = measure(case.baseline)
     start = time.perf_counter()
     result = restore(restorer, case, setting) if restorer else None
     seconds = time.perf_counter() - start
-    metrics = setting.measure(result, case.reference) if result is not None else {}
+    metrics = measure(result) if result is not None else {}
     height, width = case.reference.shape[:2]
     score = Score(path.name, known[path], metrics, seconds, height * width / 1e6)
     return score, Shown(
@@ -97,7 +114,7 @@ def _score(
 def _case(work: Work, number: int, seed: int) -> Case:
     clean = _clean(work.dataset.images[number])
     ready = work.dataset.inputs.get(work.setting.name)
-    if ready is not None:
+    if ready is not None and work.setting.protocol in READY:
         return work.setting.accept(clean, _clean(ready[number]))
     return work.setting.degrade(clean, seed + number)
 
@@ -149,10 +166,12 @@ def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], conditio
 def _row(work: Work, scores: tuple[Score, ...], engine: EngineSettings, seed: int) -> Row:
     net, setting = work.net, work.setting
     paper = None
-    if net is not None:
+    # A part of the set has no figure in any paper.
+    whole = work.dataset.complete and not work.dataset.cut
+    if net is not None and whole and setting.protocol in IN_PAPERS:
         paper = published(
             net.arch,
-            net.parameters,
+            all_parameters(net),
             task=setting.task,
             dataset=work.dataset.name,
             setting=setting.name.removesuffix(" rgb"),
@@ -163,7 +182,7 @@ def _row(work: Work, scores: tuple[Score, ...], engine: EngineSettings, seed: in
         task=setting.task,
         dataset=work.dataset.name,
         setting=setting.name,
-        protocol=setting.protocol,
+        protocol=label(setting),
         seed=seed,
         baseline_name=setting.baseline,
         model=net.name if net else None,

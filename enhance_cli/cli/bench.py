@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
 from enhance_cli.cli.console import data, say
+from enhance_cli.cli.datasets import show as show_sets
 from enhance_cli.cli.options import (
     ArchOption,
     BackendOption,
@@ -18,19 +19,23 @@ from enhance_cli.cli.options import (
     Device,
     Ensemble,
     Json,
+    MinPsnr,
+    MinSsim,
     PrecisionOption,
     Quiet,
     Threads,
     Tile,
     arch_options,
 )
+from enhance_cli.cli.tables import print_tables
 from enhance_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from enhance_cli.arch.contract import Task
     from enhance_cli.bench.datasets import Dataset
     from enhance_cli.bench.plan import Choice, Work
-    from enhance_cli.bench.report import Row, Table
-    from enhance_cli.engine.settings import EngineSettings
+    from enhance_cli.bench.protocols.choice import Values
+    from enhance_cli.bench.report import Row
 
 Number = TypeVar("Number", int, float)
 
@@ -40,7 +45,7 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Test set by its folder's name; repeat for several.",
+            help="Test set by name, or any folder of pictures; repeat for several.",
             show_default="all found",
         ),
     ] = None,
@@ -82,12 +87,51 @@ def bench(
         ),
     ] = None,
     arch_option: ArchOption = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Another metric: ssim-flat, ssim-shrunk, lpips, dists, niqe; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    input_folder: Annotated[
+        Path | None,
+        typer.Option("--input", metavar="DIR", help="Ready-made degraded pictures.", show_default=False),
+    ] = None,
+    reference_folder: Annotated[
+        Path | None,
+        typer.Option("--reference", metavar="DIR", help="Their clean pictures.", show_default=False),
+    ] = None,
     data_root: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder that holds the test sets.", show_default="$ENHANCE_DATA"),
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first pictures of each set.", show_default=False)
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Fail (exit 4) where a figure is worse.", show_default=False),
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(metavar="DB", min=0, help="How much worse; a twentieth of it for SSIM.")
+    ] = 0.01,
+    update_baseline: Annotated[
+        bool, typer.Option("--update-baseline", help="Write this run's figures to --baseline.")
+    ] = False,
+    min_psnr: MinPsnr = None,
+    min_ssim: MinSsim = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Rows as CSV.", show_default=False)] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Tables as Markdown.", show_default=False)
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Rows and gates as JUnit XML.", show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A page with tables, plots and pictures.", show_default=False),
     ] = None,
     list_sets: Annotated[bool, typer.Option("--list", help="Show the test sets found and stop.")] = False,
     device: Device = "auto",
@@ -104,21 +148,34 @@ def bench(
     from enhance_cli.bench import datasets
 
     root = datasets.data_root(data_root)
-    sets = datasets.choose(dataset or [], root, limit=limit)
     if list_sets:
-        return _print_sets(sets)
+        return show_sets(datasets.listing(datasets.usual_root(data_root)), json=json)
 
+    from enhance_cli.bench.gates import Gates, raise_if_any
+    from enhance_cli.bench.outputs import Outputs
+    from enhance_cli.bench.perceptual import extra_metrics
     from enhance_cli.bench.plan import Choice, plan
     from enhance_cli.bench.protocols.choice import Values
+    from enhance_cli.bench.run import run
     from enhance_cli.engine.settings import EngineSettings
 
+    if arch_option and not weights:
+        raise UsageError("--arch-option needs --weights")
     values = Values(
         scales=_numbers("--scale", scale, int),
         qualities=_numbers("--quality", quality, int),
         sigmas=_numbers("--sigma", sigma, float),
         protocol=protocol,
         edges=edges,
+        kernels=root,
     )
+    if (input_folder is None) != (reference_folder is None):
+        raise UsageError("--input and --reference belong together; give both")
+    sets: tuple[Dataset, ...]
+    if input_folder is not None and reference_folder is not None:
+        sets = (datasets.pairs(input_folder, reference_folder, [_only(task, values)], limit=limit),)
+    else:
+        sets = datasets.choose(dataset or [], root, limit=limit)
     choice = Choice(
         task=task,
         values=values,
@@ -126,14 +183,49 @@ def bench(
         weights=tuple(weights or ()),
         options=arch_options(arch_option),
     )
-    works = plan(sets, choice, named=bool(dataset))
+    works = plan(sets, choice, named=bool(dataset) or input_folder is not None)
     engine = EngineSettings(
         device=device, precision=precision, backend=backend, tile=tile, ensemble=ensemble, threads=threads
     )
+    gates = Gates(
+        baseline=baseline, tolerance=tolerance, update=update_baseline, psnr=min_psnr, ssim=min_ssim
+    )
+    outputs = Outputs(csv=csv, markdown=markdown, junit=junit, html=html, command=shlex.join(sys.argv))
+    gates.check(works, seed)
+    outputs.check()
+    extra = extra_metrics(metric or ())
     if not quiet:
         _say_what_is_missing(works, choice)
-    rows = _measure(works, engine, seed, show=not quiet and sys.stderr.isatty())
-    (_print_json if json else _print_tables)(rows)
+        _say_what_was_found(sets, works)
+    progress = _Progress(works, show=not quiet and sys.stderr.isatty())
+    measured = run(
+        works,
+        engine,
+        progress.on_picture,
+        on_shown=outputs.show if outputs.html else None,
+        seed=seed,
+        extra=extra if metric else None,
+    )
+    rows = list((_print_json if json else print_tables)(progress.around(measured)))
+    offences = gates.judge(rows)
+    for path in outputs.write(rows, offences):
+        if not quiet:
+            say(f"wrote {path}")
+    raise_if_any(offences)
+
+
+def _only(task: Task | None, values: Values) -> str:
+    """Name of the one setting that pairs of pictures are for; UsageError unless it is one."""
+    from enhance_cli.bench.protocols.choice import settings
+
+    tasks = {task} if task else values.tasks
+    found = [setting.name for one in tasks for setting in settings(one, values)]
+    if len(found) != 1:
+        raise UsageError(
+            "--input and --reference hold one setting; say which with --scale N, --quality N, --sigma N, "
+            "--task deblur or --task demosaic"
+        )
+    return found[0]
 
 
 def _numbers(flag: str, text: str | None, kind: Callable[[str], Number]) -> tuple[Number, ...]:
@@ -152,72 +244,50 @@ def _say_what_is_missing(works: Sequence[Work], choice: Choice) -> None:
         say(f"no weights are shipped for {', '.join(missing)}: the baseline alone is shown")
 
 
-def _measure(works: Sequence[Work], engine: EngineSettings, seed: int, *, show: bool) -> Iterator[Row]:
-    """Yield the rows; `show` a bar on stderr over all pictures of all rows while they are measured."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _say_what_was_found(sets: Sequence[Dataset], works: Sequence[Work]) -> None:
+    for one in sets:
+        if one.problem:
+            say(f"warning: {one.name}: {one.problem}")
+    nets = [work.net for work in works if work.net]
+    for line in dict.fromkeys(f"{net.name} is {net.recognised}" for net in nets if net.recognised):
+        say(line)
 
-    from enhance_cli.bench.run import run
 
-    progress = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,  # else rich would send our data to stderr
-        disable=not show,
-    )
-    bar = progress.add_task("", total=sum(len(work.dataset.images) for work in works))
+class _Progress:
+    """A bar on stderr over all pictures of all rows, on terminals only."""
 
-    def on_picture(work: Work, done: int) -> None:
+    def __init__(self, works: Sequence[Work], *, show: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,  # else rich would send our data to stderr
+            disable=not show,
+        )
+        self._pictures = self._bar.add_task("", total=sum(len(work.dataset.images) for work in works))
+
+    def on_picture(self, work: Work, done: int) -> None:
         name = work.net.name if work.net else work.setting.baseline
-        progress.update(bar, advance=1, description=f"{work.dataset.name} {work.setting.name} {name}")
+        what = f"{work.dataset.name} {work.setting.name} {name}"
+        self._bar.update(self._pictures, advance=1, description=what)
 
-    rows = run(works, engine, on_picture, seed=seed)
-    while True:
-        # The bar is gone whenever a row is printed: both may be on one terminal.
-        with progress:
-            row = next(rows, None)
-        if row is None:
-            return
-        yield row
+    def around(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """The rows; the bar is gone whenever one is printed, since both may be on one terminal."""
+        while True:
+            with self._bar:
+                row = next(rows, None)
+            if row is None:
+                return
+            yield row
 
 
-def _print_json(rows: Iterator[Row]) -> None:
+def _print_json(rows: Iterator[Row]) -> Iterator[Row]:
     for row in rows:
         data(row.to_json())
-
-
-def _print_tables(rows: Iterator[Row]) -> None:
-    """One table per set and task, each as soon as it is complete."""
-    from enhance_cli.bench.report import table
-
-    for _, of_one in groupby(rows, key=lambda row: (row.dataset, row.task)):
-        _print_table(table(list(of_one)))
-
-
-def _print_sets(sets: Sequence[Dataset]) -> None:
-    for found in sets:
-        tasks, folder = ", ".join(found.tasks) or "-", found.images[0].parent
-        data(f"{found.name:<12}{tasks:<12}{len(found.images):>5}  {folder}")
-
-
-def _print_table(content: Table) -> None:
-    """With rules on a terminal; elsewhere plain columns, never wrapped."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    console = Console()
-    shape = box.SIMPLE_HEAD if console.is_terminal else None
-    drawn = RichTable(box=shape, pad_edge=False)
-    for number, name in enumerate(content.head):
-        drawn.add_column(name, justify="left" if number < 2 else "right", no_wrap=True)
-    for line in content.lines:
-        drawn.add_row(*(Text(cell) for cell in line))
-    console.print(content.title, markup=False, highlight=False, style="bold")
-    console.print(drawn, width=None if console.is_terminal else 1000, crop=False)
-    console.print()
+        yield row

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from torch.utils.flop_counter import FlopCounterMode
 
+from enhance_cli.arch.contract import Parameters
+from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine.imaginary import NOT_IMAGINABLE, imagine
 
@@ -34,6 +37,16 @@ def facts(net: LoadedNet) -> dict[str, Any]:
         "licence": net.licence,
         "sha256": net.sha256,
     }
+
+
+def all_parameters(net: LoadedNet) -> Parameters:
+    """The network's parameters with the defaults of those that were not given."""
+    known = (
+        inspect.signature(ARCHITECTURES[net.arch].build).parameters.values()
+        if net.arch in ARCHITECTURES
+        else ()
+    )
+    return {**{one.name: one.default for one in known}, **net.parameters}
 
 
 def n_parameters(net: LoadedNet) -> int:

@@ -61,7 +61,7 @@ def test_a_papers_figure_stands_beside_ours():
 
 def test_table_shows_the_baseline_once_per_setting():
     content = table([row("a"), row("b", gain=-0.5), row(None, setting="x3")])
-    assert content.title == "Set5  sr  matlab-y  3 pictures"
+    assert content.title == "Set5  sr  matlab-y  3 pictures  seed 0"
     assert content.head == ("setting", "model", "PSNR-Y", "SSIM-Y", "gain", "s/MP")
     assert content.lines == (
         ("x2", "bicubic", "31.00", "0.8000", "", ""),
@@ -97,9 +97,9 @@ def test_tables_are_one_for_each_set_and_task():
     deblur = replace(row("net"), task="deblur", protocol="motion")
     contents = tables([row("a"), other, row("b"), deblur])
     assert [content.title for content in contents] == [
-        "Set5  sr  matlab-y  3 pictures",
-        "Set14  sr  matlab-y  3 pictures",
-        "Set5  deblur  motion  3 pictures",
+        "Set5  sr  matlab-y  3 pictures  seed 0",
+        "Set14  sr  matlab-y  3 pictures  seed 0",
+        "Set5  deblur  motion  3 pictures  seed 0",
     ]
     assert [line[1] for line in contents[0].lines] == ["bicubic", "a", "b"]
 

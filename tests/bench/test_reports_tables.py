@@ -87,8 +87,8 @@ def test_markdown_holds_the_cells_of_the_terminals_tables():
     rows = [row(None), row("net", paper=PAPER, cost=COST), row("net", dataset="Set14")]
     text = to_markdown(rows)
     assert re.findall(r"^## (.*)", text, re.MULTILINE) == [
-        "Set5, sr, matlab-y, 3 pictures",
-        "Set14, sr, matlab-y, 3 pictures",
+        "Set5, sr, matlab-y, 3 pictures, seed 7",
+        "Set14, sr, matlab-y, 3 pictures, seed 7",
     ]
     found = [
         tuple(cell.strip() for cell in line.strip("|").split("|"))
@@ -107,6 +107,6 @@ def test_markdown_tables_have_a_rule_of_their_width():
 def test_names_cannot_break_out_of_a_markdown_table():
     lines = to_markdown([row(f"{NASTY}\n[x](y)", dataset=NASTY)]).splitlines()
     escaped = r"\<b\>\&" + "\"'" + r"\|\`\*\_" + "\ufffd" * 3
-    assert lines[0] == f"## {escaped}, sr, matlab-y, 3 pictures"
+    assert lines[0] == f"## {escaped}, sr, matlab-y, 3 pictures, seed 7"
     assert lines[5].startswith(rf"| x2 | {escaped} \[x\](y) |")
     assert len(lines) == 6

@@ -34,6 +34,8 @@ class Dataset:
     """Whether it has them all and no others; None where that is not known."""
     problem: str | None = None
     """What is missing or left out, in one line."""
+    cut: bool = False
+    """Whether only the first pictures were asked for."""
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -47,8 +49,10 @@ class Dataset:
 
     def first(self, limit: int | None) -> Dataset:
         """The first `limit` pictures and their inputs; all of them for None."""
+        if limit is None or limit >= len(self.images):
+            return self
         inputs = {name: paths[:limit] for name, paths in self.inputs.items()}
-        return replace(self, images=self.images[:limit], inputs=inputs)
+        return replace(self, images=self.images[:limit], inputs=inputs, cut=True)
 
 
 def some(names: Sequence[str]) -> str:

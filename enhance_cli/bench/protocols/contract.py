@@ -81,6 +81,12 @@ class Setting(Protocol):
         """Compare a result with the reference."""
 
 
+def label(setting: Setting) -> str:
+    """The protocol's name and what else decides the figures: "matlab-y", "matlab-y replicate"."""
+    edges = getattr(setting, "edges", "mirror")
+    return setting.protocol if edges == "mirror" else f"{setting.protocol} {edges}"
+
+
 def ready(reference: Clean, given: Clean) -> Case:
     """The case whose baseline is the degraded picture itself; ImageError if it has another size."""
     if given.shape[:2] != reference.shape[:2]:

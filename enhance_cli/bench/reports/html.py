@@ -125,7 +125,7 @@ def _missed(offences: Sequence[Offence]) -> Markup:
 
 
 def _group(rows: Sequence[Row], id: str, shelves: Shelves) -> Markup:
-    _, _, protocol, pictures = heading(rows)
+    _, _, protocol, pictures, _ = heading(rows)
     kept = [row for row in rows if key(row) in shelves]
     galleries = [_gallery(row, shelves[key(row)], open=row is kept[0]) for row in kept]
     told = (

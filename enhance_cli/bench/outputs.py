@@ -1,0 +1,66 @@
+"""The files that a run of the benchmark leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from enhance_cli.bench.gates import Offence
+from enhance_cli.bench.plan import Work
+from enhance_cli.bench.report import Row
+from enhance_cli.bench.reports.html import HtmlReport
+from enhance_cli.bench.reports.junit import to_junit
+from enhance_cli.bench.reports.tables import to_csv, to_markdown
+from enhance_cli.bench.run import Shown
+from enhance_cli.errors import UsageError
+from enhance_cli.imaging.files import write_atomic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Which reports are written, and where."""
+
+    csv: Path | None = None
+    markdown: Path | None = None
+    junit: Path | None = None
+    html: Path | None = None
+    """A folder."""
+    command: str = ""
+    """The command line, for the page."""
+
+    def check(self) -> None:
+        """UsageError, before anything is computed, for places where no file can be."""
+        for path in (self.csv, self.markdown, self.junit):
+            if path is not None and path.is_dir():
+                raise UsageError(f"{path} is a folder; name a file for the report")
+            if path is not None and not path.parent.is_dir():
+                raise UsageError(f"no folder {path.parent} for the report {path.name}; make it first")
+        if self.html is not None and self.html.exists() and not self.html.is_dir():
+            raise UsageError(f"{self.html} is a file; name a folder for the page")
+
+    def show(self, work: Work, shown: Shown) -> None:
+        """Take note of the pictures behind a score."""
+        if self._page:
+            self._page.on_shown(work, shown)
+
+    def write(self, rows: Sequence[Row], offences: Sequence[Offence]) -> tuple[Path, ...]:
+        """Write all reports, each whole or not at all; WriteError if one cannot be written."""
+        texts = {
+            self.csv: lambda: to_csv(rows),
+            self.markdown: lambda: to_markdown(rows),
+            self.junit: lambda: to_junit(rows, offences),
+        }
+        written = []
+        for path, text in texts.items():
+            if path is not None:
+                write_atomic(path, text().encode())
+                written.append(path)
+        if self._page:
+            written.append(self._page.finish(rows, offences))
+        return tuple(written)
+
+    @cached_property
+    def _page(self) -> HtmlReport | None:
+        return None if self.html is None else HtmlReport(self.html, command=self.command)
