@@ -100,6 +100,23 @@ def test_restore_folder_stops_where_nothing_could_be_done(run, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_workflow_runs_and_its_gate_holds(tmp_path):
+    lines = (EXAMPLES / "github_actions.yml").read_text(encoding="utf-8").splitlines()
+    (command,) = [line.partition("run: ")[2] for line in lines if "run: enhance" in line]
+    words = command.replace("examples/", f"{EXAMPLES}/").split()[1:]
+    environment = {**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
+    made = subprocess.run(
+        [sys.executable, "-m", "enhance_cli", *words],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert made.returncode == 0, made.stderr
+    assert "| x4 | compact-sr-x4 |" in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
 def test_scripts_are_all_tried_here():
     tried = Path(__file__).read_text(encoding="utf-8")
     # demo.sh is `make demo`, too slow for a test.
