@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
     from enhance_cli.bench.report import Row, Table
+
+WIDE = 1000
+"""Columns of what is no terminal: nothing is wrapped or cut there."""
+SPARE = ("peak MB", "work/MP", "params", "s/MP")
+"""Columns that a narrow terminal is spared, in this order."""
 
 
 def print_tables(rows: Iterator[Row]) -> Iterator[Row]:
     """One table per set and task, each as soon as it is complete."""
+    from rich.console import Console
+
     from enhance_cli.bench.report import table
 
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
     for _, of_one in groupby(rows, key=lambda row: (row.dataset, row.task)):
         group = list(of_one)
-        _print_table(table(group))
+        print_table(table(group), console)
         yield from group
 
 
-def _print_table(content: Table) -> None:
-    """With rules on a terminal; elsewhere plain columns, never wrapped."""
+def print_table(content: Table, console: Console) -> None:
+    """With rules on a terminal, and only as many columns as fit; elsewhere plain columns, all of them."""
+    from rich.measure import Measurement
+
+    left_out: set[str] = set()
+    drawn = _drawn(content, left_out, rules=console.is_terminal)
+    for name in SPARE:
+        if Measurement.get(console, console.options.update(width=WIDE), drawn).maximum <= console.width:
+            break
+        left_out.add(name)
+        drawn = _drawn(content, left_out, rules=console.is_terminal)
+    console.print(content.title, markup=False, highlight=False, style="bold")
+    console.print(drawn)
+    console.print()
+
+
+def _drawn(content: Table, left_out: set[str], *, rules: bool) -> RichTable:
     from rich import box
-    from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    console = Console()
-    shape = box.SIMPLE_HEAD if console.is_terminal else None
-    drawn = RichTable(box=shape, pad_edge=False)
-    for number, name in enumerate(content.head):
-        drawn.add_column(name, justify="left" if number < 2 else "right", no_wrap=True)
+    drawn = RichTable(box=box.SIMPLE_HEAD if rules else None, pad_edge=False, collapse_padding=True)
+    kept = [number for number, name in enumerate(content.head) if name not in left_out]
+    for number in kept:
+        drawn.add_column(content.head[number], justify="left" if number < 2 else "right", no_wrap=True)
     for line in content.lines:
-        drawn.add_row(*(Text(cell) for cell in line))
-    console.print(content.title, markup=False, highlight=False, style="bold")
-    console.print(drawn, width=None if console.is_terminal else 1000, crop=False)
-    console.print()
+        drawn.add_row(*(Text(line[number]) for number in kept))
+    return drawn
