@@ -190,7 +190,9 @@ def bench(
     gates = Gates(
         baseline=baseline, tolerance=tolerance, update=update_baseline, psnr=min_psnr, ssim=min_ssim
     )
-    outputs = Outputs(csv=csv, markdown=markdown, junit=junit, html=html, command=shlex.join(sys.argv))
+    outputs = Outputs(
+        csv=csv, markdown=markdown, junit=junit, html=html, command=shlex.join(["enhance", *sys.argv[1:]])
+    )
     gates.check(works, seed)
     outputs.check()
     extra = extra_metrics(metric or ())
