@@ -53,7 +53,7 @@ def _drawn(content: Table, left_out: set[str], *, rules: bool) -> RichTable:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(box=box.SIMPLE_HEAD if rules else None, pad_edge=False, collapse_padding=True)
+    drawn = RichTable(box=box.SIMPLE_HEAD if rules else None, pad_edge=False, collapse_padding=rules)
     kept = [number for number, name in enumerate(content.head) if name not in left_out]
     for number in kept:
         drawn.add_column(content.head[number], justify="left" if number < 2 else "right", no_wrap=True)
