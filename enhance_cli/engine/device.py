@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
-from enhance_cli.engine.imaginary import NOT_IMAGINABLE, imagine
+from enhance_cli.engine.imaginary import blank
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.tiles import round_up
 from enhance_cli.errors import DeviceError, UsageError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -18,10 +19,10 @@ CPU_BYTES, CPU_PIXELS = 1 << 30, 1 << 20
 GPU_BYTES, GPU_PIXELS = 4 << 30, 4 << 20
 LIVE_MAPS = 3
 """Feature maps of the largest size that are alive at once: input, output and skip of a layer."""
-PROBE = 64
-"""Side of the imaginary picture on which feature maps are measured."""
-UNKNOWN_FLOATS = 256
-"""Largest map, in floats per input pixel, assumed of a network that cannot be measured."""
+PROBE = 32
+"""Side of the picture on which feature maps are measured."""
+WIDEST = 256
+"""Channels of the largest map, at the output's size, that any network is assumed to have."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,12 @@ def prepare(settings: EngineSettings) -> None:
         torch.set_num_threads(settings.threads)
     # Else "float32" would mean 10 bits of mantissa inside convolutions on NVIDIA.
     torch.backends.cudnn.allow_tf32 = False
+
+
+def surely_fits(pixels: int, spec: ArchSpec, device: torch.device) -> bool:
+    """Whether so many input pixels need no measuring of the network: even the largest would take them."""
+    memory = CPU_BYTES if device.type == "cpu" else GPU_BYTES
+    return pixels * 4 * LIVE_MAPS * WIDEST * spec.scale**2 <= memory
 
 
 def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device) -> int:
@@ -124,18 +131,21 @@ def _has_bfloat16(device: torch.device) -> bool:
 
 
 def _largest_map(module: nn.Module, spec: ArchSpec) -> float:
-    """Floats per input pixel of the largest map that goes in or out of any layer, without computing it."""
+    """Floats per input pixel of the largest map that goes in or out of any layer, on a small black square.
+
+    Really computed: a run without numbers would be free, but torch takes a second to prepare for one.
+    """
     largest = 0
 
     def measure(layer: nn.Module, given: tuple[object, ...], out: object) -> None:
         nonlocal largest
         largest = max([largest, *(x.numel() for x in (*given, out) if isinstance(x, Tensor))])
 
+    side = round_up(max(PROBE, spec.minimum), spec.multiple)
     hooks = [layer.register_forward_hook(measure) for layer in module.modules()]
     try:
-        side = imagine(module, spec, PROBE)
-    except NOT_IMAGINABLE:
-        return UNKNOWN_FLOATS
+        with torch.inference_mode():
+            module(*blank(spec, side, "cpu"))
     finally:
         for hook in hooks:
             hook.remove()

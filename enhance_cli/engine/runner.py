@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine import guard, tiles
-from enhance_cli.engine.device import Runtime, prepare, resolve, tile_pixels
+from enhance_cli.engine.device import Runtime, prepare, resolve, surely_fits, tile_pixels
 from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import Box, Tile
@@ -37,7 +37,7 @@ class Runner:
         self.runtime = resolve(settings, net.spec)
         self._settings = settings
         self._modules: dict[str, nn.Module] = {}
-        self._pixels = tile_pixels(net.module, net.spec, self.runtime.device)
+        self._pixels: int | None = None
         self._tile: int | None = settings.tile
         self._redone = 0
         self._warnings: list[str] = []
@@ -96,6 +96,11 @@ class Runner:
             return self._tile
         if spec.tile is not None:
             return 0 if max(height, width) <= spec.tile else spec.tile
+        device = self.runtime.device
+        if surely_fits(height * width, spec, device):
+            return 0
+        if self._pixels is None:
+            self._pixels = tile_pixels(self.net.module, spec, device)
         return tiles.choose(height, width, self._pixels, spec.halo, spec.multiple)
 
     def _warn_of_tiles(self, count: int) -> None:
@@ -121,7 +126,7 @@ class Runner:
         elif self._settings.device == "auto" and where.type != "cpu":
             self.runtime = Runtime(torch.device("cpu"), torch.float32, "torch", self.runtime.notes)
             self._tile = self._settings.tile
-            self._pixels = tile_pixels(self.net.module, self.net.spec, self.runtime.device)
+            self._pixels = None
             self._warnings.append(f"out of memory on {where} with tiles of {side}: on the CPU from now on")
         else:
             raise RestoreError(f"out of memory on {where} even with tiles of {side}; close other programs")

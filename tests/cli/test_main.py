@@ -180,3 +180,15 @@ def test_completion(enhance, monkeypatch, words, expected):
 def test_usage_errors_of_click_are_known():
     assert issubclass(main.USAGE, Exception)
     assert main.USAGE.__name__ == "UsageError"
+
+
+def test_restoring_a_small_picture_loads_nothing_that_only_compilers_need(picture):
+    path = picture("a.png")
+    code = (
+        "import sys; from enhance_cli.cli.main import app; "
+        f"app(['denoise', '--sigma', '20', '--quiet', {str(path)!r}], standalone_mode=False); "
+        "print(sorted({'sympy', 'torch._dynamo'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
+    assert path.with_name("a_denoise.png").exists()

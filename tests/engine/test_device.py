@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine import device
-from enhance_cli.engine.device import CPU_PIXELS, UNKNOWN_FLOATS, prepare, resolve, tile_pixels
+from enhance_cli.engine.device import CPU_PIXELS, prepare, resolve, surely_fits, tile_pixels
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import DeviceError, UsageError
 
@@ -102,7 +104,7 @@ def test_maps_that_only_go_into_a_layer_count_too():
     assert tile_pixels(Joins(), SPEC, CPU) == (1 << 30) // (4 * 3 * 512)
 
 
-def test_maps_are_measured_without_running_or_changing_the_network():
+def test_measuring_maps_leaves_the_network_as_it_was():
     module = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(2, 2000, 1))
     before = module[0].weight.clone()
     assert tile_pixels(module, SPEC, CPU) == (1 << 30) // (4 * 3 * 4 * 2000)
@@ -110,9 +112,9 @@ def test_maps_are_measured_without_running_or_changing_the_network():
     assert not module[0]._forward_hooks
 
 
-def test_networks_that_cannot_be_measured_get_a_default():
-    class Looks(nn.Module):
-        def forward(self, x):
-            return x * float(x.mean())
-
-    assert tile_pixels(Looks(), SPEC, CPU) == (1 << 30) // (4 * 3 * UNKNOWN_FLOATS)
+def test_what_surely_fits_would_fit_by_measure_too():
+    widest = nn.Conv2d(1, 256, 3, padding=1)
+    pixels = tile_pixels(widest, SPEC, CPU)
+    assert surely_fits(pixels, SPEC, CPU)
+    assert not surely_fits(pixels + 1, SPEC, CPU)
+    assert not surely_fits(pixels // 4 + 1, replace(SPEC, scale=2), CPU)
