@@ -29,9 +29,10 @@ from enhance_cli.cli.paths import Naming, format_named, plan_jobs
 from enhance_cli.engine import batch
 from enhance_cli.engine.batch import Job
 from enhance_cli.engine.models import Models
+from enhance_cli.engine.plan import Plan
 from enhance_cli.engine.progress import Event, FileDone, Metrics, Start, Summary
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.engine.work import Enhancement, Plan
+from enhance_cli.engine.work import Enhancement
 from enhance_cli.errors import EnhanceError, GateError, ReadError, UsageError, WriteError
 from enhance_cli.imaging.encode import EncodeOptions
 from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers

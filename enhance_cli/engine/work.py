@@ -5,68 +5,28 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.arch.contract import Task
 from enhance_cli.engine.batch import Job
 from enhance_cli.engine.compare import figures, untreated
 from enhance_cli.engine.models import Model, Models
 from enhance_cli.engine.mosaics import restore_mosaic
+from enhance_cli.engine.plan import Plan
 from enhance_cli.engine.progress import FileDone, Metrics, Start
-from enhance_cli.engine.records import Record, Records, Settings
+from enhance_cli.engine.records import Record, Records
 from enhance_cli.engine.restorer import Restored
-from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.strength import Condition, strength
 from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError, WriteError
 from enhance_cli.imaging import files
-from enhance_cli.imaging.files import EncodeOptions
 from enhance_cli.imaging.formats import FORMATS
-from enhance_cli.imaging.mosaic import Pattern, as_mosaic
+from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture
 
 FALLBACK_FORMAT = "PNG"
 """On standard output, and for inputs whose format cannot be written."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What is to be done to every picture of a run."""
-
-    task: Task
-    factor: float = 1.0
-    """Enlargement; 1 for tasks that keep the size."""
-    size: tuple[int, int] | None = None
-    """Exact (width, height) instead of a factor."""
-    condition: float | None = None
-    """Noise sigma or JPEG quality; None finds it in each picture."""
-    pattern: Pattern | None = None
-    """demosaic: colours of the first 2x2 samples; None finds it in each picture."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """What a foreign weights file leaves open."""
-    format: str | None = None
-    """Format on standard output, as Pillow names it; "same" is the input's; None is PNG."""
-    encode: EncodeOptions = field(default_factory=EncodeOptions)
-    engine: EngineSettings = field(default_factory=EngineSettings)
-    max_pixels: int = files.DEFAULT_MAX_PIXELS
-    overwrite: bool = False
-
-    def record_settings(self, output: Path) -> Settings:
-        """What decides the output's content beside input and weights, as its record holds it."""
-        settings: Settings = {"task": self.task, "ensemble": self.engine.ensemble}
-        if self.task == "sr":
-            settings |= {"size": list(self.size)} if self.size else {"scale": self.factor}
-        if self.task in ("dejpeg", "denoise"):
-            settings["strength"] = "auto" if self.condition is None else self.condition
-        if self.task == "demosaic":
-            settings["pattern"] = self.pattern or "auto"
-        if self.options:
-            settings["arch_option"] = dict(self.options)
-        if files.format_of(output) == "JPEG":
-            settings["jpeg_quality"] = self.encode.jpeg_quality
-        return settings
 
 
 @dataclass(frozen=True)
