@@ -100,10 +100,16 @@ def test_restore_folder_stops_where_nothing_could_be_done(run, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_workflow_runs_and_its_gate_holds(tmp_path):
+@pytest.mark.parametrize(("raised", "code"), [(0.0, 0), (1.0, 4)])
+def test_the_workflow_runs_and_its_gate_holds(tmp_path, raised, code):
     lines = (EXAMPLES / "github_actions.yml").read_text(encoding="utf-8").splitlines()
     (command,) = [line.partition("run: ")[2] for line in lines if "run: enhance" in line]
-    words = command.replace("examples/", f"{EXAMPLES}/").split()[1:]
+    kept = json.loads((EXAMPLES / "baseline.json").read_text(encoding="utf-8"))
+    for row in kept["rows"]:
+        row["metrics"]["psnr_y"] += raised
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "baseline.json").write_text(json.dumps(kept), encoding="utf-8")
+    words = command.split()[1:]
     environment = {**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
     made = subprocess.run(
         [sys.executable, "-m", "enhance_cli", *words],
@@ -113,7 +119,7 @@ def test_the_workflow_runs_and_its_gate_holds(tmp_path):
         text=True,
         timeout=300,
     )
-    assert made.returncode == 0, made.stderr
+    assert made.returncode == code, made.stderr
     assert "| x4 | compact-sr-x4 |" in (tmp_path / "table.md").read_text(encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from enhance_cli.bench.plan import Work
-from enhance_cli.bench.protocols.contract import Metrics, label
+from enhance_cli.bench.protocols.contract import Metrics
 from enhance_cli.bench.report import Row
 from enhance_cli.errors import GateError, UsageError
 from enhance_cli.imaging.files import write_atomic
@@ -18,9 +18,12 @@ from enhance_cli.imaging.files import write_atomic
 SCHEMA = 1
 SSIM_SHARE = 0.05
 """SSIM may fall by this share of the tolerance in dB: 0.0005 for 0.01 dB."""
+DIGITS = 6
 MOST_NAMED = 5
+LOWER_IS_BETTER = ("lpips", "dists", "niqe")
+"""Metrics that no gate judges: theirs is another direction, and another scale."""
 Key = tuple[str, str, str, str]
-CONDITIONS = ("protocol", "seed", "images")
+CONDITIONS = ("protocol", "seed", "images", "ensemble")
 """What must be alike, or two figures cannot be compared."""
 
 
@@ -40,7 +43,7 @@ class Offence:
     """Which gate: "--min-psnr", "baseline"."""
 
     def __str__(self) -> str:
-        digits = 4 if self.metric.startswith("ssim") else 2
+        digits = 5 if self.metric.startswith("ssim") else 3
         figures = f"{self.metric} {self.measured:.{digits}f} < {self.required:.{digits}f}"
         return f"{self.dataset} {self.setting} {self.model}: {figures} ({self.reason})"
 
@@ -57,19 +60,22 @@ class Gates:
     psnr: float | None = None
     ssim: float | None = None
 
-    def check(self, works: Sequence[Work], seed: int) -> None:
+    def check(self, works: Sequence[Work], *, seed: int, ensemble: bool) -> None:
         """UsageError, before anything is computed, for what could not be judged afterwards."""
-        if self.baseline is None:
-            if self.update:
-                raise UsageError("--update-baseline needs --baseline FILE")
+        if self.update and self.baseline is None:
+            raise UsageError("--update-baseline needs --baseline FILE")
+        if (self.baseline, self.psnr, self.ssim) == (None, None, None):
             return
-        if self.update:
-            _ = self.baseline.exists() and read_baseline(self.baseline)
-            return
-        known = read_baseline(self.baseline)
-        for work in works:
-            if work.net is not None:
-                _check_alike(_conditions_of(work, seed), known, self.baseline)
+        idle = next((work for work in works if work.net is None), None)
+        if idle is not None:
+            where = f"{idle.dataset.name} {idle.setting.name}"
+            raise UsageError(
+                f"a gate is asked for and no network is measured on {where}; name one with --model"
+            )
+        if self.baseline is not None:
+            known = read_baseline(self.baseline, new=self.update)
+            for work in works if not self.update else ():
+                _check_alike(_conditions_of(work, seed, ensemble), known, self.baseline)
 
     def judge(self, rows: Sequence[Row]) -> list[Offence]:
         """Every figure that misses a gate; writes the baseline if that was asked for."""
@@ -103,27 +109,38 @@ def below_baseline(rows: Sequence[Row], path: Path, *, tolerance: float) -> list
     for row in rows:
         if row.model is None:
             continue
-        before = _check_alike(_entry(row), known, path)
+        now = _entry(row)
+        before = _check_alike(now, known, path)
+        lost = set(before["metrics"]) - set(now["metrics"])
+        if lost:
+            raise UsageError(
+                f"baseline {path} has {', '.join(sorted(lost))}, which this run has not; add --metric"
+            )
         found += list(_worse(row, before["metrics"], tolerance))
     return found
 
 
 def update_baseline(rows: Sequence[Row], path: Path) -> None:
     """Write the rows into the baseline; other rows stay.  WriteError or UsageError if that cannot be."""
-    known = read_baseline(path) if path.exists() else {}
+    known = read_baseline(path, new=True)
     known |= {_key(entry): entry for entry in (_entry(row) for row in rows if row.model is not None)}
     text = json.dumps({"schema": SCHEMA, "rows": [known[key] for key in sorted(known)]}, indent=1)
     write_atomic(path, f"{text}\n".encode())
 
 
-def read_baseline(path: Path) -> dict[Key, dict[str, Any]]:
-    """The rows of a baseline file by task, dataset, setting and model; UsageError in one line."""
-    again = "write it anew with --update-baseline"
+def read_baseline(path: Path, *, new: bool = False) -> dict[Key, dict[str, Any]]:
+    """The rows of a baseline file by task, dataset, setting and model; UsageError in one line.
+
+    `new`: it is to be written, and may not be there yet.
+    """
+    if new and not path.exists():
+        return {}
+    again = "remove it first" if new else "write it anew with --update-baseline"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read baseline {path}: {error.strerror}; {again}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"baseline {path} is not JSON ({error}); {again}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise UsageError(f"baseline {path} is not of schema {SCHEMA}; {again}")
@@ -147,14 +164,16 @@ def _is_entry(row: Any) -> bool:
     return (
         isinstance(row, dict)
         and all(isinstance(row.get(word), str) for word in words)
-        and all(isinstance(row.get(word), int) for word in ("seed", "images"))
+        and all(isinstance(row.get(word), int) for word in ("seed", "images", "ensemble"))
         and isinstance(row.get("metrics"), dict)
         and all(isinstance(value, (int, float, type(None))) for value in row["metrics"].values())
     )
 
 
 def _entry(row: Row) -> dict[str, Any]:
-    metrics = {name: round(value, 6) if math.isfinite(value) else None for name, value in row.metrics.items()}
+    metrics = {
+        name: round(value, DIGITS) if math.isfinite(value) else None for name, value in row.metrics.items()
+    }
     return {
         "task": row.task,
         "dataset": row.dataset,
@@ -163,19 +182,21 @@ def _entry(row: Row) -> dict[str, Any]:
         "protocol": row.protocol,
         "seed": row.seed,
         "images": len(row.scores),
+        "ensemble": row.ensemble,
         "weights": row.weights,
         "metrics": metrics,
     }
 
 
-def _conditions_of(work: Work, seed: int) -> dict[str, Any]:
+def _conditions_of(work: Work, seed: int, ensemble: bool) -> dict[str, Any]:
     """What a row of that work will say of itself."""
     return {
         "task": work.setting.task,
         "dataset": work.dataset.name,
         "setting": work.setting.name,
         "model": work.net.name if work.net else None,
-        "protocol": label(work.setting),
+        "protocol": work.label,
+        "ensemble": ensemble,
         "seed": seed,
         "images": len(work.dataset.images),
     }
@@ -196,7 +217,11 @@ def _check_alike(now: dict[str, Any], known: dict[Key, dict[str, Any]], path: Pa
 
 
 def _worse(row: Row, before: Metrics, tolerance: float) -> Iterator[Offence]:
-    for metric, measured in row.metrics.items():
+    for metric, exact in row.metrics.items():
+        if metric in LOWER_IS_BETTER:
+            continue
+        # As the file holds its figures, so that the same run is never worse.
+        measured = round(exact, DIGITS)
         # null is what infinity became: nothing can be better.
         required = before.get(metric, -math.inf)
         required = math.inf if required is None else required

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,15 +31,23 @@ class Outputs:
     command: str = ""
     """The command line, for the page."""
 
-    def check(self) -> None:
-        """UsageError, before anything is computed, for places where no file can be."""
-        for path in (self.csv, self.markdown, self.junit):
-            if path is not None and path.is_dir():
+    def check(self, baseline: Path | None = None) -> None:
+        """UsageError, before anything is computed, for places where no file can be.
+
+        `baseline` is to be written as well.
+        """
+        files = [path for path in (self.csv, self.markdown, self.junit, baseline) if path is not None]
+        for path in files:
+            if files.count(path) > 1:
+                raise UsageError(f"{path} is named for two reports; give each a file of its own")
+            if path.is_dir():
                 raise UsageError(f"{path} is a folder; name a file for the report")
-            if path is not None and not path.parent.is_dir():
-                raise UsageError(f"no folder {path.parent} for the report {path.name}; make it first")
-        if self.html is not None and self.html.exists() and not self.html.is_dir():
-            raise UsageError(f"{self.html} is a file; name a folder for the page")
+            if not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+                raise UsageError(f"no report can be written into {path.parent}; name another place")
+        if self.html is not None:
+            there = next(one for one in (self.html, *self.html.absolute().parents) if one.exists())
+            if not (there.is_dir() and os.access(there, os.W_OK)):
+                raise UsageError(f"no page can be written into {self.html}; name another folder")
 
     def show(self, work: Work, shown: Shown) -> None:
         """Take note of the pictures behind a score."""

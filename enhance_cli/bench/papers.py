@@ -72,6 +72,16 @@ METHODS: dict[str, tuple[Known, ...]] = {
     "vdsr": (Known("VDSR", {"n_colours": 1, "n_layers": 20, "n_feats": 64}),),
 }
 """By key in the registry; the first that fits is the one.  ESPCN and FSRCNN come in too many sizes."""
+USUAL: dict[Task, tuple[str, ...]] = {
+    "sr": ("matlab-y", "y-only"),
+    "dejpeg": ("jpeg-y", "jpeg-rgb"),
+    "denoise": ("awgn",),
+    "deblur": ("motion",),
+    "demosaic": ("bayer",),
+}
+"""Protocols by which the tables were made."""
+PROTOCOLS: dict[str, dict[Task, tuple[str, ...]]] = {"rnan": {"denoise": ("awgn-8bit",)}}
+"""Where a network's authors measured otherwise: RNAN's noisy test pictures are 8-bit files."""
 DEBLUR = "trained_on_GoPro"
 """How tables of real blur head what published networks were trained on."""
 
@@ -83,14 +93,20 @@ def published(
     task: Task,
     dataset: str,
     setting: str,
+    protocol: str,
     gray: bool,
+    one_channel: bool,
     ensemble: bool = False,
 ) -> Published | None:
     """What the paper of that network reports there; None if it says nothing.
 
     `parameters`: all of them, defaults included; `setting`: "x4", "q10", "sigma 25", "bayer"; `gray`: whether
-    pictures are measured in one channel.
+    pictures are measured in one channel; `one_channel`: whether the network takes one.
     """
+    if protocol not in PROTOCOLS.get(arch, {}).get(task, USUAL[task]):
+        return None
+    if task in ("dejpeg", "denoise") and gray != one_channel:
+        return None
     known = next((one for one in METHODS.get(arch, ()) if _fits(one, parameters, task)), None)
     if known is None:
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -48,7 +50,9 @@ def _metric(name: str, device: str) -> Metric:
         raise UsageError(f"metric {name} is unknown; known: {', '.join(NAMES)}")
     library = _pyiqa(name)
     try:
-        network = library.create_metric(name, device=torch.device(device))
+        # Its code prints what it loads to standard output, which is for data.
+        with redirect_stdout(sys.stderr):
+            network = library.create_metric(name, device=torch.device(device))
     except Exception as error:
         # Weights are fetched here, by whichever client the library has at the time.
         raise UsageError(

@@ -11,13 +11,15 @@ from typing import get_args
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.datasets import KNOWN, Dataset
 from enhance_cli.bench.protocols.choice import SIGMAS, Values, settings
-from enhance_cli.bench.protocols.contract import Setting
+from enhance_cli.bench.protocols.contract import Setting, label
 from enhance_cli.bench.protocols.jpeg import JpegColour
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights
 from enhance_cli.errors import UsageError
 
+READY = ("matlab-y", "rgb", "jpeg-y", "jpeg-rgb", "awgn", "awgn-8bit", "motion", "bayer")
+"""Protocols under which inputs found beside a set are taken; the others say how inputs are made."""
 BASELINE_ONLY = "none"
 """The model name that runs no network."""
 
@@ -48,6 +50,17 @@ class Work:
     net: LoadedNet | None
     """None: the baseline alone."""
 
+    @property
+    def inputs(self) -> tuple[Path, ...] | None:
+        """Ready-made inputs; None where they are made from the clean pictures."""
+        ready = self.dataset.inputs.get(self.setting.name)
+        return ready if self.dataset.paired or self.setting.protocol in READY else None
+
+    @property
+    def label(self) -> str:
+        """The protocol and what else decides the figures, as rows tell it."""
+        return label(self.setting) + (", inputs given" if self.inputs else "")
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -66,7 +79,9 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[W
     nothing to do, ModelError for an unknown model or a bad weights file.
     """
     load = cache(load_weights)
-    candidates = [*_shelf(choice, load), *(_file(path, choice) for path in choice.weights)]
+    candidates = [*_shelf(choice, load), *(_file(path, choice) for path in dict.fromkeys(choice.weights))]
+    _check_names("models", [one.name for one in candidates])
+    _check_names("sets", [dataset.name for dataset in datasets])
     asked = _tasks_asked(choice)
     works = [
         work
@@ -82,8 +97,15 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[W
     return tuple(works)
 
 
+def _check_names(what: str, names: Sequence[str]) -> None:
+    """Tables, pages and baselines tell rows apart by name."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"two {what} are called {twice}; rename one, or measure them one after the other")
+
+
 def _shelf(choice: Choice, load: Load) -> Iterator[Candidate]:
-    for name in choice.models:
+    for name in dict.fromkeys(choice.models):
         if name != BASELINE_ONLY:
             yield _always(load(catalog.find(name)))
 

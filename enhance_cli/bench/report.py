@@ -74,6 +74,8 @@ class Row:
     """How it was degraded and measured, by name."""
     seed: int
     """Of the first picture's noise or blur; each later picture adds one."""
+    ensemble: bool = False
+    """Whether results are means over flips and turns."""
     baseline_name: str
     """"bicubic", "jpeg", "noisy", "blurred" or "bilinear"."""
     model: str | None
@@ -121,6 +123,7 @@ class Row:
             "setting": self.setting,
             "protocol": self.protocol,
             "seed": self.seed,
+            "ensemble": self.ensemble,
             "model": self.model,
             "weights": self.weights,
             "images": len(self.scores),

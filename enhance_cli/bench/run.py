@@ -11,7 +11,15 @@ import numpy as np
 
 from enhance_cli.bench.papers import published
 from enhance_cli.bench.plan import Work
-from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, Setting, label, to_levels
+from enhance_cli.bench.protocols.contract import (
+    Case,
+    Clean,
+    Levels,
+    Metrics,
+    Setting,
+    rounded_luma,
+    to_levels,
+)
 from enhance_cli.bench.report import Cost, Row, Score
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine.inspect import all_parameters, n_parameters, work_per_megapixel
@@ -27,10 +35,6 @@ from enhance_cli.imaging.resize import imresize
 
 Baselines = dict[Path, Metrics]
 Extra = Callable[[Clean, Clean], Metrics]
-READY = ("matlab-y", "rgb", "jpeg-y", "jpeg-rgb", "awgn", "awgn-8bit", "motion", "bayer")
-"""Protocols under which a set's ready-made inputs are taken; the others say how inputs are made."""
-IN_PAPERS = ("matlab-y", "y-only", "jpeg-y", "jpeg-rgb", "awgn", "motion", "bayer")
-"""Protocols by which the papers' tables were made."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,14 @@ def _score(
     extra: Extra | None,
 ) -> tuple[Score, Shown]:
     path, setting = work.dataset.images[number], work.setting
-    case = _case(work, number, seed)
+    case, name = _case(work, number, seed), work.dataset.name_of(path)
 
     def measure(result: Levels) -> Metrics:
-        more = extra(_eight_bit(result), case.reference) if extra else {}
+        more: Metrics = {}
+        if extra:
+            # A luma network that was given floats has nothing but luma to compare.
+            alike = result.shape[2] == case.reference.shape[2]
+            more = extra(_eight_bit(result), case.reference if alike else rounded_luma(case.reference))
         return {**setting.measure(result, case.reference), **more}
 
     if path not in known:
@@ -102,9 +110,9 @@ def _score(
     seconds = time.perf_counter() - start
     metrics = measure(result) if result is not None else {}
     height, width = case.reference.shape[:2]
-    score = Score(path.name, known[path], metrics, seconds, height * width / 1e6)
+    score = Score(name, known[path], metrics, seconds, height * width / 1e6)
     return score, Shown(
-        image=path.name,
+        image=name,
         baseline=_eight_bit(case.baseline),
         result=None if result is None else _eight_bit(result),
         reference=case.reference,
@@ -113,9 +121,8 @@ def _score(
 
 def _case(work: Work, number: int, seed: int) -> Case:
     clean = _clean(work.dataset.images[number])
-    ready = work.dataset.inputs.get(work.setting.name)
-    if ready is not None and work.setting.protocol in READY:
-        return work.setting.accept(clean, _clean(ready[number]))
+    if work.inputs:
+        return work.setting.accept(clean, _clean(work.inputs[number]))
     return work.setting.degrade(clean, seed + number)
 
 
@@ -166,23 +173,27 @@ def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], conditio
 def _row(work: Work, scores: tuple[Score, ...], engine: EngineSettings, seed: int) -> Row:
     net, setting = work.net, work.setting
     paper = None
-    # A part of the set has no figure in any paper.
+    # A part of a set has no figure in any paper, and neither has blur that we made.
     whole = work.dataset.complete and not work.dataset.cut
-    if net is not None and whole and setting.protocol in IN_PAPERS:
+    theirs = setting.task != "deblur" or work.inputs is not None
+    if net is not None and whole and theirs:
         paper = published(
             net.arch,
             all_parameters(net),
             task=setting.task,
             dataset=work.dataset.name,
             setting=setting.name.removesuffix(" rgb"),
+            protocol=setting.protocol,
             gray=setting.gray or work.dataset.gray,
+            one_channel=net.spec.colour != "rgb",
             ensemble=engine.ensemble,
         )
     return Row(
         task=setting.task,
         dataset=work.dataset.name,
         setting=setting.name,
-        protocol=label(setting),
+        protocol=work.label,
+        ensemble=engine.ensemble,
         seed=seed,
         baseline_name=setting.baseline,
         model=net.name if net else None,

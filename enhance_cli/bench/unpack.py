@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import bz2
 import errno
+import gzip
 import lzma
 import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from enhance_cli.errors import EnhanceError
 
-CHUNK = 1 << 20
+CHUNK = 1 << 16
+HEADER = 1 << 16
+"""Bytes that may stand before one file of a tar: its header, a long name, attributes."""
 NOISE = "__MACOSX"
 """What macOS adds to archives."""
+LONGEST = 80
+"""Characters of a name in a message; archives may hold names without end."""
+_OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+"""By the first bytes of a compressed tar."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +61,10 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> None:
     Then `folder` holds what was written so far.
     """
     limits = limits or Limits()
-    left = limits.bytes_of(archive)
+    most = left = limits.bytes_of(archive)
     folder.mkdir(parents=True)
     try:
-        with _members(archive) as members:
+        with _members(archive, most) as members:
             for number, member in enumerate(members):
                 if number >= limits.members:
                     raise EnhanceError(f"{archive.name} holds more than {limits.members} files; not unpacked")
@@ -64,19 +72,20 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> None:
                 if member.content and parts[0] != NOISE:
                     left = _write(folder.joinpath(*parts), member.content, left)
                 if left < 0:
-                    raise EnhanceError(
-                        f"{archive.name} unpacks to more than {limits.bytes_of(archive)} bytes; not unpacked"
-                    )
+                    raise _too_much(archive, most)
     except _DAMAGED as error:
         if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
             raise
-        reason = " ".join(str(error).split()) or type(error).__name__
+        # The path of a file that cannot be written may be as long as its maker liked.
+        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = _short(" ".join(told.split())) or type(error).__name__
         raise EnhanceError(f"{archive.name} cannot be unpacked ({reason})") from error
 
 
 _DAMAGED = (
     OSError,
     EOFError,
+    MemoryError,
     ValueError,
     RuntimeError,  # a password, or a compression that is not known
     zipfile.BadZipFile,
@@ -90,7 +99,7 @@ def _parts(archive: Path, name: str) -> tuple[str, ...]:
     """The path of a member; EnhanceError if it could lead anywhere else."""
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or any(mark in name for mark in "\\:\0"):
-        raise EnhanceError(f"{archive.name} has a member {name!r} that leads out of its folder; not unpacked")
+        raise EnhanceError(f"{archive.name} has a member {_short(name)!r} that leads out of its folder; not unpacked")
     return parts or (".",)
 
 
@@ -105,16 +114,67 @@ def _write(path: Path, content: IO[bytes], left: int) -> int:
 
 
 @contextmanager
-def _members(archive: Path) -> Iterator[Iterator[Member]]:
-    # A tar that ends in a zip looks like a zip, never the other way round.
-    if tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as tarred, closing(_tarred(archive, tarred)) as members:
-            yield members
-    elif zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as zipped, closing(_zipped(archive, zipped)) as members:
-            yield members
-    else:
-        raise EnhanceError(f"{archive.name} is neither a zip nor a tar archive")
+def _members(archive: Path, most: int) -> Iterator[Iterator[Member]]:
+    """The files and folders of the archive, of which a tar may have `most` bytes in all."""
+    with ExitStack() as stack:
+        # A tar that ends in a zip looks like a zip, never the other way round.
+        stream = _TarStream(archive, stack.enter_context(_decompressed(archive)), most)
+        if tarred := _tar(stream):
+            yield stack.enter_context(closing(_tarred(archive, stack.enter_context(tarred), stream)))
+        elif zipfile.is_zipfile(archive):
+            zipped = stack.enter_context(zipfile.ZipFile(archive))
+            yield stack.enter_context(closing(_zipped(archive, zipped)))
+        else:
+            raise EnhanceError(f"{archive.name} is neither a zip nor a tar archive")
+
+
+def _decompressed(archive: Path) -> IO[bytes]:
+    with archive.open("rb") as file:
+        start = file.read(max(map(len, _OPENERS)))
+    opener = next((opener for mark, opener in _OPENERS.items() if start.startswith(mark)), open)
+    return cast("IO[bytes]", opener(archive, "rb"))
+
+
+class _TarStream:
+    """What `tarfile` reads from: it takes headers into memory whole, whatever size they claim to have.
+
+    So reading stops at `most` bytes, and after HEADER of them before `in_content` is set.
+    """
+
+    def __init__(self, archive: Path, stream: IO[bytes], most: int) -> None:
+        self._archive, self._stream, self._most = archive, stream, most
+        self.next_header()
+
+    def next_header(self) -> None:
+        """What is read from here on is the header of a member."""
+        self._header = HEADER
+        self.in_content = False
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def seek(self, position: int) -> int:
+        if position < self.tell():
+            raise ValueError("it is to be read backwards")
+        if position > self._most:
+            raise _too_much(self._archive, self._most)
+        return self._stream.seek(position)
+
+    def read(self, size: int) -> bytes:
+        if not self.in_content:
+            self._header -= size
+        if size < 0 or self._header < 0:
+            raise EnhanceError(f"{self._archive.name} has a header of more than {HEADER} bytes; not unpacked")
+        if self.tell() + size > self._most + CHUNK:
+            raise _too_much(self._archive, self._most)
+        return self._stream.read(size)
+
+
+def _tar(stream: _TarStream) -> tarfile.TarFile | None:
+    try:
+        return tarfile.TarFile(fileobj=cast("IO[bytes]", stream))
+    except tarfile.ReadError:
+        return None
 
 
 def _zipped(archive: Path, zipped: zipfile.ZipFile) -> Generator[Member, None, None]:
@@ -122,6 +182,9 @@ def _zipped(archive: Path, zipped: zipfile.ZipFile) -> Generator[Member, None, N
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise _no_file(archive, info.filename)
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # zipfile takes whatever comes out of a piece of the others into memory at once.
+            raise EnhanceError(f"{archive.name} is not compressed by deflate; pack it anew, not unpacked")
         if info.is_dir():
             yield Member(info.filename, None)
             continue
@@ -129,17 +192,32 @@ def _zipped(archive: Path, zipped: zipfile.ZipFile) -> Generator[Member, None, N
             yield Member(info.filename, content)
 
 
-def _tarred(archive: Path, tarred: tarfile.TarFile) -> Generator[Member, None, None]:
-    for info in tarred:
+def _tarred(
+    archive: Path, tarred: tarfile.TarFile, stream: _TarStream
+) -> Generator[Member, None, None]:
+    while info := tarred.next():
+        # Else every member's header stays in memory, each with a copy of what is said of all.
+        tarred.members.clear()
+        tarred.pax_headers.clear()
+        stream.in_content = True
         if info.isdir():
             yield Member(info.name, None)
-            continue
-        content = tarred.extractfile(info) if info.isreg() else None
-        if content is None:
-            raise _no_file(archive, info.name)
-        with content:
-            yield Member(info.name, content)
+        else:
+            content = tarred.extractfile(info) if info.isreg() and not info.issparse() else None
+            if content is None:
+                raise _no_file(archive, info.name)
+            with content:
+                yield Member(info.name, content)
+        stream.next_header()
 
 
 def _no_file(archive: Path, name: str) -> EnhanceError:
-    return EnhanceError(f"{archive.name} has a link or device {name!r}; not unpacked")
+    return EnhanceError(f"{archive.name} has a link or device {_short(name)!r}; not unpacked")
+
+
+def _too_much(archive: Path, most: int) -> EnhanceError:
+    return EnhanceError(f"{archive.name} unpacks to more than {most} bytes; not unpacked")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

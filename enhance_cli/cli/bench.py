@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from enhance_cli.cli.console import data, say
+from enhance_cli.cli.console import data, error, say
 from enhance_cli.cli.datasets import show as show_sets
 from enhance_cli.cli.options import (
     ArchOption,
@@ -28,7 +28,7 @@ from enhance_cli.cli.options import (
     arch_options,
 )
 from enhance_cli.cli.tables import print_tables
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
     from enhance_cli.arch.contract import Task
@@ -171,6 +171,8 @@ def bench(
     )
     if (input_folder is None) != (reference_folder is None):
         raise UsageError("--input and --reference belong together; give both")
+    if dataset and input_folder is not None:
+        raise UsageError("--dataset and --input are both given; leave one out")
     sets: tuple[Dataset, ...]
     if input_folder is not None and reference_folder is not None:
         sets = (datasets.pairs(input_folder, reference_folder, [_only(task, values)], limit=limit),)
@@ -193,8 +195,8 @@ def bench(
     outputs = Outputs(
         csv=csv, markdown=markdown, junit=junit, html=html, command=shlex.join(["enhance", *sys.argv[1:]])
     )
-    gates.check(works, seed)
-    outputs.check()
+    gates.check(works, seed=seed, ensemble=ensemble)
+    outputs.check(baseline if update_baseline else None)
     extra = extra_metrics(metric or ())
     if not quiet:
         _say_what_is_missing(works, choice)
@@ -208,11 +210,21 @@ def bench(
         seed=seed,
         extra=extra if metric else None,
     )
-    rows = list((_print_json if json else print_tables)(progress.around(measured)))
+    finished = _Finished(progress.around(measured))
+    rows = list((_print_json if json else print_tables)(finished))
+    if finished.failure:
+        # What was measured before is reported; a gate cannot be judged on a part.
+        outputs.write(rows, ())
+        raise finished.failure
     offences = gates.judge(rows)
-    for path in outputs.write(rows, offences):
-        if not quiet:
-            say(f"wrote {path}")
+    try:
+        for path in outputs.write(rows, offences):
+            if not quiet:
+                say(f"wrote {path}")
+    except WriteError as failure:
+        if not offences:
+            raise
+        error(str(failure))
     raise_if_any(offences)
 
 
@@ -255,6 +267,20 @@ def _say_what_was_found(sets: Sequence[Dataset], works: Sequence[Work]) -> None:
         say(line)
 
 
+class _Finished:
+    """The rows up to the first picture that failed, and what it failed with."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self.failure: ImageError | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        try:
+            yield from self._rows
+        except ImageError as failure:
+            self.failure = failure
+
+
 class _Progress:
     """A bar on stderr over all pictures of all rows, on terminals only."""
 
@@ -289,7 +315,7 @@ class _Progress:
             yield row
 
 
-def _print_json(rows: Iterator[Row]) -> Iterator[Row]:
+def _print_json(rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         data(row.to_json())
         yield row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ SPARE = ("peak MB", "work/MP", "params", "s/MP")
 """Columns that a narrow terminal is spared, in this order."""
 
 
-def print_tables(rows: Iterator[Row]) -> Iterator[Row]:
+def print_tables(rows: Iterable[Row]) -> Iterator[Row]:
     """One table per set and task, each as soon as it is complete."""
     from rich.console import Console
 

@@ -46,7 +46,7 @@ def test_a_figure_that_is_no_number_misses_every_floor():
 
 def test_offenders_are_named_and_counted():
     offences = below_floors([row(20 + n, setting=f"x{n}") for n in range(7)], psnr=40.0, ssim=None)
-    with pytest.raises(GateError, match=r"Set5 x0 net: psnr_y 20\.00 < 40\.00 \(--min-psnr\).*and 2 more"):
+    with pytest.raises(GateError, match=r"Set5 x0 net: psnr_y 20\.000 < 40\.000 \(--min-psnr\).*and 2 more"):
         raise_if_any(offences)
     raise_if_any([])
 
@@ -85,6 +85,7 @@ def test_equal_pictures_are_a_baseline_too(tmp_path):
     [
         ({"protocol": "rgb"}, "protocol matlab-y, this run with rgb"),
         ({"seed": 3}, "seed 0, this run with 3"),
+        ({"ensemble": True}, "ensemble False, this run with True"),
         ({"scores": row().scores * 2}, "images 1, this run with 2"),
         ({"model": "other"}, "no row for Set5 x2 other"),
     ],
@@ -110,3 +111,36 @@ def test_a_file_that_is_no_baseline(tmp_path, text):
 def test_a_baseline_that_is_not_there(tmp_path):
     with pytest.raises(UsageError, match="No such file"):
         below_baseline([row()], tmp_path / "none.json", tolerance=0.01)
+
+
+def test_the_same_run_is_never_worse_than_itself(tmp_path):
+    path = tmp_path / "baseline.json"
+    same = row(31.32012365, 0.123456789)
+    update_baseline([same], path)
+    assert below_baseline([same], path, tolerance=0.0) == []
+
+
+def test_a_metric_of_the_baseline_that_the_run_has_not_is_missed(tmp_path):
+    path = tmp_path / "baseline.json"
+    update_baseline([row()], path)
+    poor = replace(row(), scores=(Score("a.png", {"psnr_y": 28.0}, {"psnr_y": 30.0}, 1.0, 1.0),))
+    with pytest.raises(UsageError, match="ssim_y, which this run has not"):
+        below_baseline([poor], path, tolerance=0.01)
+
+
+def test_metrics_that_fall_when_pictures_get_better_are_not_judged(tmp_path):
+    path = tmp_path / "baseline.json"
+    scored = [
+        replace(row(), scores=(Score("a.png", {"lpips": 0.5}, {"lpips": value}, 1.0, 1.0),))
+        for value in (0.3, 0.1)
+    ]
+    update_baseline(scored[:1], path)
+    assert below_baseline(scored[1:], path, tolerance=0.0) == []
+
+
+def test_a_baseline_that_is_damaged_is_not_replaced_unasked(tmp_path):
+    path = tmp_path / "baseline.json"
+    path.write_text("{")
+    with pytest.raises(UsageError, match="remove it first"):
+        update_baseline([row()], path)
+    assert path.read_text() == "{"

@@ -31,7 +31,7 @@ from enhance_cli.bench.papers import published
 )
 def test_figures_are_those_of_the_papers(arch, parameters, where, psnr):
     task, dataset, setting, gray = where
-    cell = published(arch, parameters, task=task, dataset=dataset, setting=setting, gray=gray)
+    cell = figure(arch, parameters, task=task, dataset=dataset, setting=setting, gray=gray)
     assert cell.psnr == psnr
     assert cell.source
 
@@ -40,7 +40,9 @@ RCAN = {"n_groups": 10, "n_blocks": 20, "n_feats": 64, "scale": 2}
 
 
 def figure(arch, parameters, task="sr", dataset="Set5", setting="x2", gray=False, **options):
-    return published(arch, parameters, task=task, dataset=dataset, setting=setting, gray=gray, **options)
+    usual = {"sr": "matlab-y", "dejpeg": "jpeg-y", "denoise": "awgn", "deblur": "motion"}
+    told = {"protocol": usual[task], "one_channel": gray, **options}
+    return published(arch, parameters, task=task, dataset=dataset, setting=setting, gray=gray, **told)
 
 
 def test_self_ensemble_has_figures_of_its_own():
@@ -74,3 +76,19 @@ def test_a_network_of_another_size_is_not_the_papers():
 def test_networks_and_settings_of_no_paper():
     assert figure("unet", {}, task="denoise", dataset="BSD68", setting="sigma 25", gray=True) is None
     assert figure("rcan", RCAN, dataset="Mine") is None
+
+
+def test_a_network_for_colour_has_no_figure_for_gray_pictures_and_the_other_way_round():
+    ffdnet = {"n_colours": 3, "n_feats": 96, "n_layers": 12}
+    where = {"task": "denoise", "setting": "sigma 25"}
+    assert figure("ffdnet", ffdnet, dataset="BSD68", gray=True, one_channel=False, **where) is None
+    assert figure("ffdnet", ffdnet, dataset="CBSD68", gray=False, one_channel=False, **where)
+
+
+def test_figures_belong_to_the_protocol_they_were_made_by():
+    assert figure("rcan", RCAN, protocol="y-only")
+    assert figure("rcan", RCAN, protocol="pil-y") is None
+    rnan = {"n_groups": 10, "n_feats": 64}
+    noisy = {"task": "denoise", "dataset": "BSD68", "setting": "sigma 50", "gray": True}
+    assert figure("rnan", rnan, protocol="awgn-8bit", **noisy)
+    assert figure("rnan", rnan, protocol="awgn", **noisy) is None

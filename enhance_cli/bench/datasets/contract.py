@@ -34,6 +34,8 @@ class Dataset:
     """Whether it has them all and no others; None where that is not known."""
     problem: str | None = None
     """What is missing or left out, in one line."""
+    paired: bool = False
+    """Whether the user named the inputs' folder: then they are measured, whatever the protocol."""
     cut: bool = False
     """Whether only the first pictures were asked for."""
 
@@ -46,6 +48,12 @@ class Dataset:
     def gray(self) -> bool:
         """Sets are of one kind, but for a stray gray picture among colour ones (Set14)."""
         return read(self.images[0]).gray
+
+    def name_of(self, image: Path) -> str:
+        """File name, or the path within the set where several files have that name."""
+        if self.folder is None or sum(one.name == image.name for one in self.images) == 1:
+            return image.name
+        return image.relative_to(self.folder).as_posix() if image.is_relative_to(self.folder) else str(image)
 
     def first(self, limit: int | None) -> Dataset:
         """The first `limit` pictures and their inputs; all of them for None."""

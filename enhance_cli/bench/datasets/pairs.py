@@ -30,6 +30,7 @@ def pairs(
     if found.extra:
         raise UsageError(f"--reference {reference_dir} has nothing for {some(found.extra)} of {input_dir}")
     dataset = Dataset(
+        paired=True,
         name=name or reference_dir.resolve().name,
         images=tuple(clean.values()),
         inputs=dict.fromkeys(settings, found.inputs),

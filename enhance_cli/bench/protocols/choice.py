@@ -50,6 +50,9 @@ class Values:
     """Folder of test sets, under which "levin" finds its kernels."""
 
     def __post_init__(self) -> None:
+        for name in ("scales", "qualities", "sigmas"):
+            # Asked for twice is measured once.
+            object.__setattr__(self, name, tuple(dict.fromkeys(getattr(self, name))))
         _check("--scale", self.scales, 2, 8)
         _check("--quality", self.qualities, 1, 100)
         _check("--sigma", self.sigmas, 1, 255)

@@ -84,7 +84,8 @@ class Setting(Protocol):
 def label(setting: Setting) -> str:
     """The protocol's name and what else decides the figures: "matlab-y", "matlab-y replicate"."""
     edges = getattr(setting, "edges", "mirror")
-    return setting.protocol if edges == "mirror" else f"{setting.protocol} {edges}"
+    by_matlab = setting.protocol not in ("pil-y", "opencv-y")
+    return f"{setting.protocol} {edges}" if by_matlab and edges != "mirror" else setting.protocol
 
 
 def ready(reference: Clean, given: Clean) -> Case:
