@@ -10,7 +10,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,7 +25,11 @@ NOISE = "__MACOSX"
 """What macOS adds to archives."""
 LONGEST = 80
 """Characters of a name in a message; archives may hold names without end."""
-_OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
+_OPENERS: dict[bytes, Callable[..., object]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
 """By the first bytes of a compressed tar."""
 
 
@@ -99,7 +103,9 @@ def _parts(archive: Path, name: str) -> tuple[str, ...]:
     """The path of a member; EnhanceError if it could lead anywhere else."""
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or any(mark in name for mark in "\\:\0"):
-        raise EnhanceError(f"{archive.name} has a member {_short(name)!r} that leads out of its folder; not unpacked")
+        raise EnhanceError(
+            f"{archive.name} has a member {_short(name)!r} that leads out of its folder; not unpacked"
+        )
     return parts or (".",)
 
 
@@ -170,9 +176,16 @@ class _TarStream:
         return self._stream.read(size)
 
 
-def _tar(stream: _TarStream) -> tarfile.TarFile | None:
+class _Tar(tarfile.TarFile):
+    """What `tarfile` remembers of the members that it has read."""
+
+    members: list[tarfile.TarInfo]
+    pax_headers: dict[str, str]
+
+
+def _tar(stream: _TarStream) -> _Tar | None:
     try:
-        return tarfile.TarFile(fileobj=cast("IO[bytes]", stream))
+        return _Tar(fileobj=cast("IO[bytes]", stream))
     except tarfile.ReadError:
         return None
 
@@ -192,9 +205,7 @@ def _zipped(archive: Path, zipped: zipfile.ZipFile) -> Generator[Member, None, N
             yield Member(info.filename, content)
 
 
-def _tarred(
-    archive: Path, tarred: tarfile.TarFile, stream: _TarStream
-) -> Generator[Member, None, None]:
+def _tarred(archive: Path, tarred: _Tar, stream: _TarStream) -> Generator[Member, None, None]:
     while info := tarred.next():
         # Else every member's header stays in memory, each with a copy of what is said of all.
         tarred.members.clear()

@@ -5,6 +5,7 @@ import io
 import stat
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -374,6 +375,132 @@ def test_bombs_stop_at_the_limit(tmp_path: Path, pack):
         unpack(archive, tmp_path / "out", limits)
     written = sum(path.stat().st_size for path in (tmp_path / "out").iterdir())
     assert written <= limits.bytes_of(archive) + (1 << 20)
+
+
+def long_name(size: int) -> bytes:
+    """A tar.gz whose only member has a name of so many bytes, and says so in a GNU header."""
+    info = special("././@LongLink", tarfile.GNUTYPE_LONGNAME)
+    return tarred((info, b"n" * size), (tarfile.TarInfo("a.png"), PNG))
+
+
+def attributes(size: int, kind: bytes = tarfile.XHDTYPE) -> bytes:
+    record = b"%d comment=" % size
+    info = special("././@PaxHeader", kind)
+    return tarred((info, record + b"c" * (size - len(record) - 1) + b"\n"), (tarfile.TarInfo("a.png"), PNG))
+
+
+def headers(count: int) -> bytes:
+    """Many headers before one file, each small."""
+    infos = [(special("././@LongLink", tarfile.GNUTYPE_LONGNAME), b"n" * 1000) for _ in range(count)]
+    return tarred(*infos, (tarfile.TarInfo("a.png"), PNG))
+
+
+def sparse() -> bytes:
+    """A sparse file whose map, in GNU's version 1.0, has no end."""
+    info = tarfile.TarInfo("a.png")
+    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}
+    return tarred((info, b"99999999\n" + b"1\n" * (2 << 20)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        long_name(40 << 20),
+        attributes(40 << 20),
+        attributes(40 << 20, tarfile.XGLTYPE),
+        headers(100),
+        sparse(),
+    ],
+    ids=["long name", "attributes", "attributes of all", "many headers", "map of a sparse file"],
+)
+def test_headers_of_a_tar_are_not_taken_into_memory_whatever_their_size(tmp_path: Path, content: bytes):
+    archive = tmp_path / "bomb.tgz"
+    archive.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(EnhanceError, match="a header of more than 65536 bytes"):
+            unpack(archive, tmp_path / "out")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_attributes_of_many_files_do_not_add_up(tmp_path: Path):
+    archive = tmp_path / "set.tgz"
+    record = b"".join(b"8 k%03d=\n" % number for number in range(1000))
+    common = (special("././@PaxHeader", tarfile.XGLTYPE), record)
+    archive.write_bytes(tarred(common, *((tarfile.TarInfo(f"{number}"), b"") for number in range(1000))))
+    tracemalloc.start()
+    try:
+        unpack(archive, tmp_path / "out")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(list((tmp_path / "out").iterdir())) == 1000
+
+
+def test_names_and_attributes_of_usual_length_are_read(tmp_path: Path):
+    name = "/".join(["n" * 100] * 3)
+    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        archive, out = tmp_path / f"{kind}.tar", tmp_path / f"out{kind}"
+        with tarfile.open(archive, "w:xz", format=kind) as file:
+            info = tarfile.TarInfo(name)
+            info.size = len(PNG)
+            file.addfile(info, io.BytesIO(PNG))
+        unpack(archive, out)
+        assert (out / name).read_bytes() == PNG
+
+
+def test_files_that_are_left_out_count_as_well(tmp_path: Path):
+    archive = tmp_path / "bomb.tgz"
+    archive.write_bytes(
+        tarred((tarfile.TarInfo("__MACOSX/a"), bytes(20 << 20)), (tarfile.TarInfo("a.png"), PNG))
+    )
+    with pytest.raises(EnhanceError, match="unpacks to more than"):
+        unpack(archive, tmp_path / "out", Limits(ratio=2, allowance=1 << 20))
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_which_a_little_may_become_very_much_is_refused(tmp_path: Path, kind: int):
+    archive = tmp_path / "set.zip"
+    archive.write_bytes(zipped({"a.png": bytes(40 << 20)}, kind))
+    tracemalloc.start()
+    try:
+        with pytest.raises(EnhanceError, match="not compressed by deflate"):
+            unpack(archive, tmp_path / "out")
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zipped({"../" + "n" * 9999: PNG}),
+        zipped({"n" * 9999: PNG}),
+        zip_link("n" * 9999, "a"),
+        tarred((tarfile.TarInfo("/" + "n" * 9999), PNG)),
+        tarred((special("n" * 9999, tarfile.SYMTYPE), b"")),
+    ],
+    ids=["zip up", "zip", "zip link", "tar absolute", "tar link"],
+)
+def test_long_names_are_shortened_in_messages(tmp_path: Path, content: bytes):
+    archive = tmp_path / "set"
+    archive.write_bytes(content)
+    with pytest.raises(EnhanceError) as caught:
+        unpack(archive, tmp_path / "out")
+    assert len(str(caught.value)) < 200
+
+
+def test_memory_that_does_not_suffice_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(self: zipfile.ZipExtFile, size: int) -> bytes:
+        raise MemoryError
+
+    archive = tmp_path / "set"
+    archive.write_bytes(zipped({"a.png": PNG}))
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", full)
+    with pytest.raises(EnhanceError, match=r"set cannot be unpacked \(MemoryError\)"):
+        unpack(archive, tmp_path / "out")
 
 
 def test_many_files_stop_at_the_limit(tmp_path: Path):
