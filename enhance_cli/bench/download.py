@@ -94,7 +94,7 @@ def _source(name: str, root: Path, url: str | None, sha256: str | None) -> Sourc
     if (url is None) != (sha256 is None):
         raise UsageError("--url and --sha256 belong together: what comes from there is checked by it")
     if url is not None and sha256 is not None:
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        if not _is_address(url):
             raise UsageError(f"--url {url} is no http:// or https:// address")
         if not re.fullmatch("[0-9a-fA-F]{64}", sha256):
             raise UsageError(f"--sha256 {sha256} is not 64 hexadecimal digits")
@@ -111,6 +111,14 @@ def _source(name: str, root: Path, url: str | None, sha256: str | None) -> Sourc
     return known.source
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an end, a port that is no number
+        return False
+
+
 def _set_in(folder: Path, source: Source) -> Path:
     """The outermost folder in which the set lies: archives wrap theirs in one or two more."""
     place = folder
@@ -125,25 +133,38 @@ def _set_in(folder: Path, source: Source) -> Path:
 def fetch(source: Source, part: Path, on_bytes: OnBytes = lambda done, total: None) -> None:
     """Bring `part` to the whole, checked archive, going on where it ends.
 
-    Raises EnhanceError; `part` is kept if the transfer broke off, and removed if it turned out wrong. One
-    that was gone on with and came out wrong is fetched again from its start.
+    Raises EnhanceError; `part` is kept if the transfer broke off, or may have where nobody knows the length,
+    and removed if it turned out wrong. One that was gone on with and came out wrong is fetched again from
+    its start, unless it grew and may grow on.
     """
-    resumed = part.exists()
-    _transfer(source, part, on_bytes)
-    if resumed and digest_of(part) != source.sha256:
+    had = _size(part)
+    whole = _transfer(source, part, on_bytes)
+    if had and digest_of(part) != source.sha256 and (whole or _size(part) <= had):
         part.unlink()
-        _transfer(source, part, on_bytes)
-    if (found := digest_of(part)) != source.sha256:
-        part.unlink()
-        raise EnhanceError(
-            f"{source.url} has sha256 {found[:12]}..., expected was {source.sha256[:12]}...; nothing was kept"
-        )
-
-
-def _transfer(source: Source, part: Path, on_bytes: OnBytes) -> None:
-    have = part.stat().st_size if part.exists() else 0
-    if source.bytes is not None and have >= source.bytes:
+        # Nobody breaks off twice at one byte.
+        whole = _transfer(source, part, on_bytes) or _size(part) == had
+    if (found := digest_of(part)) == source.sha256:
         return
+    if not whole:
+        raise EnhanceError(
+            f"{source.url} ended after {_size(part)} bytes with another sha256 than expected, and the server "
+            "does not say how many there are: it may have broken off; run it again to go on"
+        )
+    part.unlink()
+    raise EnhanceError(
+        f"{source.url} has sha256 {found[:12]}..., expected was {source.sha256[:12]}...; nothing was kept"
+    )
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _transfer(source: Source, part: Path, on_bytes: OnBytes) -> bool:
+    """Fetch what `part` lacks; gives whether that is all, False where nobody knows the length."""
+    have = _size(part)
+    if source.bytes is not None and have >= source.bytes:
+        return True
     headers = {"User-Agent": f"enhance/{enhance_cli.__version__}", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -151,19 +172,20 @@ def _transfer(source: Source, part: Path, on_bytes: OnBytes) -> None:
         with urlopen(
             Request(source.url, headers=headers), timeout=TIMEOUT
         ) as response:  # http or https: _source
-            _copy(response, source, part, have, on_bytes)
+            return _copy(response, source, part, have, on_bytes)
     except HTTPError as error:
         error.close()
         # Nothing beyond what we have: the checksum tells whether it is the whole.
         if not (error.code == 416 and have):
             raise EnhanceError(f"{source.url} cannot be fetched ({error.code} {error.reason})") from error
+        return True
     except (OSError, HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         text = " ".join(str(reason).split()) or type(reason).__name__
         raise EnhanceError(f"{source.url} cannot be fetched ({text}); run it again to go on") from error
 
 
-def _copy(response: HTTPResponse, source: Source, part: Path, have: int, on_bytes: OnBytes) -> None:
+def _copy(response: HTTPResponse, source: Source, part: Path, have: int, on_bytes: OnBytes) -> bool:
     offer = _offer(response)
     if offer.start not in (0, have):
         raise EnhanceError(f"{source.url}: the server sent bytes from {offer.start} on instead of {have}")
@@ -184,6 +206,7 @@ def _copy(response: HTTPResponse, source: Source, part: Path, have: int, on_byte
         raise EnhanceError(f"{source.url} sends more than {total or MOST_BYTES} bytes; nothing was kept")
     if total and done < total:
         raise EnhanceError(f"{source.url} broke off at {done} of {total} bytes; run it again to go on")
+    return total is not None
 
 
 def _offer(response: HTTPResponse) -> Offer:

@@ -32,6 +32,8 @@ class Server:
         self.cut: int | None = None
         """Break off after so many bytes of each answer."""
         self.says_length = True
+        self.says_total = True
+        """Say of a range how long the whole is."""
         self.status: int | None = None
         self.shift = 0
         """Answer a range from so many bytes further on."""
@@ -61,7 +63,9 @@ class Server:
         request.send_response(206 if asked and self.ranges else 200)
         if asked and self.ranges:
             size = len(self.content)
-            request.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+            request.send_header(
+                "Content-Range", f"bytes {start}-{size - 1}/{size if self.says_total else '*'}"
+            )
         body = self.content[start:]
         if self.says_length:
             request.send_header("Content-Length", str(len(body)))
@@ -303,6 +307,30 @@ def test_without_any_length_the_checksum_decides(server: Server, root: Path):
     assert fetched(server, root).complete
 
 
+def may_be_cut(server: Server, root: Path, at: int) -> None:
+    fails(server, root, f"ended after {at} bytes .* may have broken off; run it again to go on")
+    (part,) = (root / ".Set5.get").iterdir()
+    assert part.read_bytes() == server.content[:at]
+
+
+def test_a_transfer_without_any_length_may_have_broken_off_and_goes_on(server: Server, root: Path):
+    server.says_length = server.says_total = False
+    server.cut = 300
+    may_be_cut(server, root, 300)
+    may_be_cut(server, root, 600)
+    server.cut = None
+    assert fetched(server, root).complete
+    assert server.asked == [None, "bytes=300-", "bytes=600-"]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_what_ends_twice_at_one_byte_without_any_length_is_wrong(server: Server, root: Path, ranges: bool):
+    server.says_length, server.ranges = False, ranges
+    fails(server, root, "may have broken off", sha256="0" * 64)
+    fails(server, root, "has sha256 .* nothing was kept", sha256="0" * 64)
+    assert not list(root.iterdir())
+
+
 def test_more_than_anybody_has_room_for_is_refused(
     server: Server, root: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -526,6 +554,9 @@ def test_the_usual_limits_let_real_sets_pass():
         ("Set5", {"url": "http://h/a"}, "belong together"),
         ("Set5", {"sha256": "0" * 64}, "belong together"),
         ("Set5", {"url": "file:///etc/passwd", "sha256": "0" * 64}, "no http"),
+        ("Set5", {"url": "http://[abc/x.zip", "sha256": "0" * 64}, "no http"),
+        ("Set5", {"url": "http://h:port/x.zip", "sha256": "0" * 64}, "no http"),
+        ("Set5", {"url": "http://:80/x.zip", "sha256": "0" * 64}, "no http"),
         ("Set5", {"url": "http://h/a", "sha256": "abc"}, "not 64 hexadecimal digits"),
     ],
 )
