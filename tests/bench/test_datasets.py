@@ -15,6 +15,7 @@ from enhance_cli.bench.datasets import (
     data_root,
     found_in,
     listing,
+    needs_root,
     pairs,
 )
 from enhance_cli.errors import UsageError
@@ -98,6 +99,27 @@ def test_a_root_that_was_named_and_is_missing_says_how_to_set_it(
     monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "nowhere"))
     with pytest.raises(UsageError, match="nowhere"):
         data_root(None)
+
+
+def test_a_stale_environment_stops_only_what_needs_a_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    draw(tmp_path / "Mine", "a")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "nowhere"))
+    for names in (["./Mine"], ["Mine"], ["builtin"], ["Mine", "./Mine"]):
+        assert choose(names, data_root(None, needed=needs_root(names)))
+    for names in ([], ["Set5"], ["./Mine", "Set5"]):
+        with pytest.raises(UsageError, match="nowhere"):
+            data_root(None, needed=needs_root(names))
+    with pytest.raises(UsageError, match="elsewhere"):
+        data_root(tmp_path / "elsewhere", needed=False)
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path))
+    assert data_root(None, needed=False) == tmp_path
+
+
+def test_paths_are_read_whatever_the_root_is(tmp_path: Path):
+    draw(tmp_path / "Mine", "a")
+    (found,) = choose([str(tmp_path / "Mine")], tmp_path / "nowhere")
+    assert found.name == "Mine"
 
 
 @pytest.mark.parametrize(
@@ -249,6 +271,8 @@ def test_inputs_without_a_picture_are_told_of(tmp_path: Path):
         ((*FIVE, "lena"), "6 pictures where 5 belong; not of it: lena"),
         (("x", "y"), "2 pictures where 5 belong"),
         (("img_001", "img_002", "img_004", "img_005"), "4 pictures where 5 belong; missing: img_003"),
+        ((*FIVE[:4], "zebra"), "missing: woman; not of it: zebra"),
+        ((*FIVE[:3], "zebra"), "4 pictures where 5 belong; missing: head, woman; not of it: zebra"),
     ],
 )
 def test_a_set_that_is_not_whole_says_what_it_lacks(tmp_path: Path, there: tuple[str, ...], words: str):
@@ -256,6 +280,19 @@ def test_a_set_that_is_not_whole_says_what_it_lacks(tmp_path: Path, there: tuple
     (found,) = choose(["Set5"], tmp_path, limit=1)
     assert (found.expected, found.complete) == (5, False)
     assert found.problem == f"Set5 in {tmp_path / 'Set5'}: {words}"
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        ("Baby", "Bird", "Butterfly", "Head", "Woman"),
+        ("a", "b", "c", "d", "e"),
+        ("baby", "bird", "c", "d", "e"),
+    ],
+)
+def test_a_set_of_the_right_number_named_in_another_way_is_whole(tmp_path: Path, there: tuple[str, ...]):
+    draw(tmp_path / "Set5", *there)
+    assert [(one.complete, one.problem) for one in found_in(tmp_path)] == [(True, None)]
 
 
 def test_where_the_number_is_not_known_nothing_is_claimed(tmp_path: Path):

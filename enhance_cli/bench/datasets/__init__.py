@@ -8,6 +8,7 @@ from enhance_cli.bench.datasets.find import (
     choose,
     data_root,
     found_in,
+    needs_root,
     usual_root,
 )
 from enhance_cli.bench.datasets.known import BUILTIN, KNOWN, Known, Source, canonical
@@ -30,6 +31,7 @@ __all__ = [
     "data_root",
     "found_in",
     "listing",
+    "needs_root",
     "pairs",
     "usual_root",
 ]

@@ -29,15 +29,16 @@ def usual_root(given: Path | None) -> Path:
     return Path(user_data).expanduser() / "enhance" / "datasets"
 
 
-def data_root(given: Path | None) -> Path | None:
+def data_root(given: Path | None, *, needed: bool = True) -> Path | None:
     """`usual_root`, or None where nobody named one and the user has none.
 
-    Raises UsageError when the one that was named is not a folder, saying how to set it.
+    Raises UsageError when the one that was named is not a folder, saying how to set it; one that is not
+    `needed` may be missing where only $ENHANCE_DATA names it.
     """
     root = usual_root(given)
     if root.is_dir():
         return root
-    if given is None and not os.environ.get(ENVIRONMENT):
+    if given is None and not (needed and os.environ.get(ENVIRONMENT)):
         return None
     raise UsageError(f"no folder of test sets at {root}: {_how()}")
 
@@ -48,13 +49,21 @@ def _how() -> str:
     )
 
 
+def needs_root(names: Sequence[str]) -> bool:
+    """Whether `choose` cannot do without a root: for all sets, and for names that are no folders."""
+    return not names or not all(
+        _is_path(name) or canonical(name).lower() == BUILTIN.lower() or Path(name).is_dir() for name in names
+    )
+
+
 def choose(names: Sequence[str], root: Path | None, *, limit: int | None = None) -> tuple[Dataset, ...]:
     """The sets of these names (in any case, or an alias) under `root`, or all without names.
 
     A name may be the path of any folder of pictures. Without names and without a root it is the built-in set.
     `limit` keeps the first pictures of each. Raises UsageError naming the sets that are there.
     """
-    found = found_in(root) if root else ()
+    only_paths = bool(names) and all(map(_is_path, names))
+    found = found_in(root) if root and not only_paths else ()
     if names:
         chosen = tuple(_named(name, found, root) for name in names)
     elif root and not found:
@@ -67,7 +76,7 @@ def choose(names: Sequence[str], root: Path | None, *, limit: int | None = None)
 def _named(name: str, found: Sequence[Dataset], root: Path | None) -> Dataset:
     by_name = {dataset.name.lower(): dataset for dataset in found}
     key = canonical(name).lower()
-    is_path = os.sep in name or (os.altsep or os.sep) in name
+    is_path = _is_path(name)
     if not is_path and key in by_name:
         return by_name[key]
     if not is_path and key == BUILTIN.lower():
@@ -78,6 +87,10 @@ def _named(name: str, found: Sequence[Dataset], root: Path | None) -> Dataset:
         raise UsageError(f"no test set {name!r}: {_how()}")
     there = ", ".join(dataset.name for dataset in found) or "none"
     raise UsageError(f"no test set {name!r} with pictures in {root}; there: {there}")
+
+
+def _is_path(name: str) -> bool:
+    return os.sep in name or (os.altsep or os.sep) in name
 
 
 def at(folder: Path) -> Dataset:
@@ -147,16 +160,16 @@ def _read(folder: Path, name: str | None = None) -> Dataset | None:
 
 
 def _lacks(known: Known, content: Pictures) -> str | None:
-    """How the pictures differ from those of the set: which, where its way of naming them is known."""
-    there = [bare(name) for name in content.images]
-    if known.images is None or len(there) == known.images:
+    """How the pictures differ from those of the set: which, where most are named as it is known to be."""
+    if known.images is None:
         return None
-    text = f"{len(there)} pictures where {known.images} belong"
-    naming = max(known.namings, key=lambda names: len({*names} & {*there}), default=())
+    there = {bare(name).lower(): bare(name) for name in content.images}
+    count = len(content.images)
+    naming = max(known.namings, key=lambda names: len({*names} & there.keys()), default=())
     missing = [name for name in naming if name not in there]
-    extra = [name for name in there if name not in naming]
-    if len(there) < known.images and not extra:
-        return f"{text}; missing: {some(missing)}"
-    if len(there) > known.images and not missing:
-        return f"{text}; not of it: {some(extra)}"
-    return text
+    extra = [name for key, name in there.items() if key not in naming]
+    told = [f"{count} pictures where {known.images} belong"] if count != known.images else []
+    if 2 * (len(naming) - len(missing)) > min(count, known.images):
+        told += [f"missing: {some(missing)}"] if missing else []
+        told += [f"not of it: {some(extra)}"] if extra else []
+    return "; ".join(told) or None
