@@ -70,7 +70,10 @@ class SuperResolution:
         return self.protocol == "float"
 
     def degrade(self, clean: Clean, seed: int) -> Case:
-        """Crop to a multiple of the scale and shrink; the baseline is the small picture enlarged."""
+        """Crop to a multiple of the scale and shrink; the baseline is the small picture enlarged.
+
+        ImageError if the picture is smaller than the scale.
+        """
         reference = self._reference(clean)
         return self._case(reference, self._shrunk(reference))
 
@@ -98,6 +101,9 @@ class SuperResolution:
         return self.protocol in ("float", "y-only")
 
     def _reference(self, clean: Clean) -> Clean:
+        height, width = clean.shape[:2]
+        if min(height, width) < self.scale:
+            raise ImageError(f"the picture is {width}x{height}, too small for {self.name}; leave it out")
         return modcrop(rounded_luma(clean) if self.gray else clean, self.scale)
 
     def _small_size(self, reference: Clean) -> tuple[int, int]:

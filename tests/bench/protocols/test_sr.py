@@ -192,3 +192,12 @@ def test_what_a_network_makes_of_floats_is_rounded_under_y_only_and_not_under_fl
     assert results["y-only"].dtype == np.uint8
     assert results["float"].dtype == np.float32
     assert not np.array_equal(results["float"], np.rint(results["float"]))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 3)])
+def test_a_picture_smaller_than_the_scale_is_one_line(protocol: str, size: tuple[int, int]):
+    setting, clean = SuperResolution(4, protocol), COLOUR[:1, :1].repeat(size[0], 0).repeat(size[1], 1)
+    for make in (lambda: setting.degrade(clean, 0), lambda: setting.accept(clean, clean)):
+        with pytest.raises(ImageError, match=f"the picture is {size[1]}x{size[0]}, too small for x4"):
+            make()
