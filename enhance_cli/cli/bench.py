@@ -147,7 +147,8 @@ def bench(
     """Measure networks on test sets, beside doing nothing, by the protocols of the papers."""
     from enhance_cli.bench import datasets
 
-    root = datasets.data_root(data_root)
+    needed = input_folder is None and datasets.needs_root(dataset or [])
+    root = datasets.data_root(data_root, needed=needed)
     if list_sets:
         return show_sets(datasets.listing(datasets.usual_root(data_root)), json=json)
 

@@ -218,3 +218,10 @@ def test_a_seed_changes_the_noise_and_is_told(root: Path):
     ]
     assert [row["seed"] for row in rows] == [0, 5]
     assert rows[0]["baseline"]["psnr"] != rows[1]["baseline"]["psnr"]
+
+
+def test_a_root_that_has_gone_stops_only_what_needs_it(root: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ENHANCE_DATA", str(root / "gone"))
+    arguments = ("--scale", "2", "--model", "none", "--quiet")
+    assert call("--dataset", root / "Set5", *arguments).exit_code == 0
+    assert "gone" in failed(("--dataset", "Set5", *arguments), UsageError)
