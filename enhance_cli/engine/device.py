@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
@@ -45,12 +46,14 @@ def resolve(settings: EngineSettings, spec: ArchSpec) -> Runtime:
     """Choose device and precision; DeviceError if what was asked for is not there.
 
     Only "auto" falls back: the device from CUDA to Apple's MPS to the CPU; the precision to bfloat16 on
-    CUDA where the network stands it, and to float32 everywhere else.
+    CUDA where the network stands it, and to float32 everywhere else.  The backend is torch for now:
+    whether ncnn can take over is a question of the network (`backends.choice`).
     """
-    if settings.backend == "ncnn":
-        raise DeviceError("backend ncnn is not built in yet; use --backend torch")
-    device = choose_device(settings.device)
-    fell_back = settings.device == "auto" and device.type == "cpu"
+    ncnn = settings.backend == "ncnn"
+    device = choose_device("cpu" if ncnn and settings.device == "auto" else settings.device)
+    if ncnn:
+        _check_ncnn(settings, device)
+    fell_back = settings.device == "auto" and device.type == "cpu" and not ncnn
     return Runtime(
         device=device,
         dtype=_dtype(settings.precision, device, spec),
@@ -93,6 +96,17 @@ def choose_device(asked: str) -> torch.device:
         there = f"{count} found, counted from 0" if count else "none found by this torch"
         raise DeviceError(f"device {asked!r} is not there ({there}); use --device auto or cpu")
     return device
+
+
+def _check_ncnn(settings: EngineSettings, device: torch.device) -> None:
+    if find_spec("ncnn") is None:
+        raise DeviceError("backend ncnn is not installed; pip install 'enhance-cli[fast]'")
+    if device.type != "cpu":
+        raise DeviceError(f"backend ncnn does not run on {device}; use --device cpu or --backend torch")
+    if settings.precision not in ("auto", "float32"):
+        raise DeviceError(
+            f"backend ncnn has no {settings.precision}; use --precision float32 or --backend torch"
+        )
 
 
 def _has_mps() -> bool:
