@@ -19,6 +19,9 @@ CPU_BYTES, CPU_PIXELS = 1 << 30, 1 << 20
 GPU_BYTES, GPU_PIXELS = 4 << 30, 4 << 20
 LIVE_MAPS = 3
 """Feature maps of the largest size that are alive at once: input, output and skip of a layer."""
+NCNN_BYTES, NCNN_MAPS = 2 << 30, 14
+"""The same for ncnn, which adds both sides of Winograd's transform and keeps what it has freed (measured: 9
+maps for EDSR, 15 for compact).  It is given more, because narrow tiles would be halo for the most part."""
 PROBE = 64
 """Side of the imaginary picture on which feature maps are measured."""
 UNKNOWN_FLOATS = 256
@@ -74,10 +77,13 @@ def prepare(settings: EngineSettings) -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device) -> int:
+def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device, backend: str = "torch") -> int:
     """How many input pixels may go through the network at once, by the size of its feature maps."""
     memory, most = (CPU_BYTES, CPU_PIXELS) if device.type == "cpu" else (GPU_BYTES, GPU_PIXELS)
-    return min(most, int(memory / (4 * LIVE_MAPS * _largest_map(module, spec))))
+    maps = LIVE_MAPS
+    if backend == "ncnn":
+        memory, maps = NCNN_BYTES, NCNN_MAPS
+    return min(most, int(memory / (4 * maps * _largest_map(module, spec))))
 
 
 def choose_device(asked: str) -> torch.device:

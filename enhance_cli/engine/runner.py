@@ -37,7 +37,7 @@ class Runner:
         prepare(settings)
         self._backend, self.runtime = choose(net, settings, resolve(settings, net.spec))
         self._settings = settings
-        self._pixels = tile_pixels(net.module, net.spec, self.runtime.device)
+        self._pixels = tile_pixels(net.module, net.spec, self.runtime.device, self.runtime.backend)
         self._tile: int | None = settings.tile
         self._redone = 0
         self._warnings: list[str] = []

@@ -67,5 +67,7 @@ class NcnnBackend:
         return torch.from_numpy(np.array(result, np.float32))[None]
 
     def _given(self, array: np.ndarray[Any, Any]) -> Any:
-        # A Mat around an array borrows its memory, and layers that work in place would write into it.
-        return self._mat(np.ascontiguousarray(array)).clone()
+        # The Mat borrows the array's memory without keeping it alive; and layers that work in place would
+        # write into it.
+        whole = np.ascontiguousarray(array)
+        return self._mat(whole).clone()
