@@ -37,7 +37,7 @@ class Runtime:
     """Of the convolutions; weights, input, output and sums stay float32."""
     backend: str
     notes: tuple[str, ...] = ()
-    """What "auto" fell back to and why, one line each."""
+    """What "auto" fell back to or took and why, one line each."""
 
     @property
     def precision(self) -> str:

@@ -35,6 +35,8 @@ class NcnnBackend:
             raise Unsupported(f"an ncnn that cannot be loaded: {error}") from error
         self._mat = ncnn.Mat
         self._level = graph.level
+        self._pools = (ncnn.PoolAllocator(), ncnn.PoolAllocator())
+        self._size: tuple[int, ...] = ()
         self._net = net = ncnn.Net()
         option = net.opt
         option.num_threads = torch.get_num_threads()
@@ -52,7 +54,7 @@ class NcnnBackend:
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """See `Backend`."""
-        extractor = self._net.create_extractor()
+        extractor = self._extractor(tuple(x.shape))
         extractor.input(PICTURE_NAME, self._given(x[0].numpy()))
         if self._level is not None and condition is not None:
             sides = (n // self._level.shrink for n in x.shape[2:])
@@ -65,6 +67,18 @@ class NcnnBackend:
             raise RestoreError(f"ncnn failed with code {code}; use --backend torch")
         # Copied, because the memory goes with the net.
         return torch.from_numpy(np.array(result, np.float32))[None]
+
+    def _extractor(self, size: tuple[int, ...]) -> Any:
+        """One run.  Memory that was freed is kept for the next one, unless that needs other sizes."""
+        blobs, workspace = self._pools
+        if size != self._size:
+            self._size = size
+            blobs.clear()
+            workspace.clear()
+        extractor = self._net.create_extractor()
+        extractor.set_blob_allocator(blobs)
+        extractor.set_workspace_allocator(workspace)
+        return extractor
 
     def _given(self, array: np.ndarray[Any, Any]) -> Any:
         # The Mat borrows the array's memory without keeping it alive; and layers that work in place would

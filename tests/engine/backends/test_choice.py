@@ -250,6 +250,12 @@ def test_memory_that_runs_out_inside_ncnn_makes_tiles_smaller(ncnn, monkeypatch)
             self.large = getattr(self, "large", False) or mat.w > 600
             return self.inner.input(name, mat)
 
+        def set_blob_allocator(self, pool):
+            self.inner.set_blob_allocator(pool)
+
+        def set_workspace_allocator(self, pool):
+            self.inner.set_workspace_allocator(pool)
+
         def extract(self, name):
             return (ncnn_backend.OUT_OF_MEMORY, None) if self.large else self.inner.extract(name)
 
