@@ -1,5 +1,8 @@
 """Fixtures that every room's tests share."""
 
+import importlib
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,3 +16,29 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("no ../shared folder beside this checkout")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def hermetic(monkeypatch, tmp_path_factory):
+    """No test writes into the user's cache, and none depends on what is faster here: ncnn is not found."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.setitem(sys.modules, "ncnn", None)
+
+
+@pytest.fixture
+def ncnn(hermetic, monkeypatch):
+    """The package, found again; skips where it is not installed."""
+    monkeypatch.delitem(sys.modules, "ncnn")
+    module = _imported_once("ncnn")
+    if module is None:
+        pytest.skip("ncnn is not installed")
+    monkeypatch.setitem(sys.modules, "ncnn", module)
+    return module
+
+
+@cache
+def _imported_once(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None

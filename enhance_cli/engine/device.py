@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ CPU_BYTES, CPU_PIXELS = 1 << 30, 1 << 20
 GPU_BYTES, GPU_PIXELS = 4 << 30, 4 << 20
 LIVE_MAPS = 3
 """Feature maps of the largest size that are alive at once: input, output and skip of a layer."""
+NCNN_BYTES, NCNN_MAPS = 2 << 30, 14
+"""The same for ncnn, which adds both sides of Winograd's transform and keeps what it has freed (measured: 9
+maps for EDSR, 15 for compact).  It is given more, because narrow tiles would be halo for the most part."""
 PROBE = 32
 """Side of the picture on which feature maps are measured."""
 WIDEST = 256
@@ -34,7 +38,7 @@ class Runtime:
     """Of the convolutions; weights, input, output and sums stay float32."""
     backend: str
     notes: tuple[str, ...] = ()
-    """What "auto" fell back to and why, one line each."""
+    """What "auto" fell back to or took and why, one line each."""
 
     @property
     def precision(self) -> str:
@@ -46,12 +50,14 @@ def resolve(settings: EngineSettings, spec: ArchSpec) -> Runtime:
     """Choose device and precision; DeviceError if what was asked for is not there.
 
     Only "auto" falls back: the device from CUDA to Apple's MPS to the CPU; the precision to bfloat16 on
-    CUDA where the network stands it, and to float32 everywhere else.
+    CUDA where the network stands it, and to float32 everywhere else.  The backend is torch for now:
+    whether ncnn can take over is a question of the network (`backends.choice`).
     """
-    if settings.backend == "ncnn":
-        raise DeviceError("backend ncnn is not built in yet; use --backend torch")
-    device = choose_device(settings.device)
-    fell_back = settings.device == "auto" and device.type == "cpu"
+    ncnn = settings.backend == "ncnn"
+    device = choose_device("cpu" if ncnn and settings.device == "auto" else settings.device)
+    if ncnn:
+        _check_ncnn(settings, device)
+    fell_back = settings.device == "auto" and device.type == "cpu" and not ncnn
     return Runtime(
         device=device,
         dtype=_dtype(settings.precision, device, spec),
@@ -72,16 +78,24 @@ def prepare(settings: EngineSettings) -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def surely_fits(pixels: int, spec: ArchSpec, device: torch.device) -> bool:
+def surely_fits(pixels: int, spec: ArchSpec, device: torch.device, backend: str = "torch") -> bool:
     """Whether so many input pixels need no measuring of the network: even the largest would take them."""
-    memory = CPU_BYTES if device.type == "cpu" else GPU_BYTES
-    return pixels * 4 * LIVE_MAPS * WIDEST * spec.scale**2 <= memory
+    memory, _, maps = _room(device, backend)
+    return pixels * 4 * maps * WIDEST * spec.scale**2 <= memory
 
 
-def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device) -> int:
+def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device, backend: str = "torch") -> int:
     """How many input pixels may go through the network at once, by the size of its feature maps."""
+    memory, most, maps = _room(device, backend)
+    return min(most, int(memory / (4 * maps * _largest_map(module, spec))))
+
+
+def _room(device: torch.device, backend: str) -> tuple[int, int, int]:
+    """Memory for feature maps in bytes, most pixels of a tile, and how many maps are alive at once."""
+    if backend == "ncnn":
+        return NCNN_BYTES, CPU_PIXELS, NCNN_MAPS
     memory, most = (CPU_BYTES, CPU_PIXELS) if device.type == "cpu" else (GPU_BYTES, GPU_PIXELS)
-    return min(most, int(memory / (4 * LIVE_MAPS * _largest_map(module, spec))))
+    return memory, most, LIVE_MAPS
 
 
 def choose_device(asked: str) -> torch.device:
@@ -100,6 +114,17 @@ def choose_device(asked: str) -> torch.device:
         there = f"{count} found, counted from 0" if count else "none found by this torch"
         raise DeviceError(f"device {asked!r} is not there ({there}); use --device auto or cpu")
     return device
+
+
+def _check_ncnn(settings: EngineSettings, device: torch.device) -> None:
+    if find_spec("ncnn") is None:
+        raise DeviceError("backend ncnn is not installed; pip install 'enhance-cli[fast]'")
+    if device.type != "cpu":
+        raise DeviceError(f"backend ncnn does not run on {device}; use --device cpu or --backend torch")
+    if settings.precision not in ("auto", "float32"):
+        raise DeviceError(
+            f"backend ncnn has no {settings.precision}; use --precision float32 or --backend torch"
+        )
 
 
 def _has_mps() -> bool:

@@ -43,7 +43,7 @@ class Start:
     """All that may serve: which one a picture takes depends on its colour and size."""
     inputs: int
     notes: tuple[str, ...] = ()
-    """What "auto" fell back to and why, one line each."""
+    """What "auto" fell back to or took and why, one line each."""
 
     def to_json(self) -> str:
         """One line of JSON."""

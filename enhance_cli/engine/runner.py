@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -10,10 +9,12 @@ from contextlib import nullcontext
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine import guard, tiles
+from enhance_cli.engine.backends.choice import choose
+from enhance_cli.engine.backends.eager import EagerBackend
 from enhance_cli.engine.device import Runtime, prepare, resolve, surely_fits, tile_pixels
 from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.engine.settings import EngineSettings
@@ -34,9 +35,8 @@ class Runner:
         """DeviceError if the device or precision asked for is not there; UsageError for bad settings."""
         self.net = net
         prepare(settings)
-        self.runtime = resolve(settings, net.spec)
+        self._backend, self.runtime = choose(net, settings, resolve(settings, net.spec))
         self._settings = settings
-        self._modules: dict[str, nn.Module] = {}
         self._pixels: int | None = None
         self._tile: int | None = settings.tile
         self._redone = 0
@@ -96,11 +96,11 @@ class Runner:
             return self._tile
         if spec.tile is not None:
             return 0 if max(height, width) <= spec.tile else spec.tile
-        device = self.runtime.device
-        if surely_fits(height * width, spec, device):
+        where = (spec, self.runtime.device, self.runtime.backend)
+        if surely_fits(height * width, *where):
             return 0
         if self._pixels is None:
-            self._pixels = tile_pixels(self.net.module, spec, device)
+            self._pixels = tile_pixels(self.net.module, *where)
         return tiles.choose(height, width, self._pixels, spec.halo, spec.multiple)
 
     def _warn_of_tiles(self, count: int) -> None:
@@ -125,6 +125,7 @@ class Runner:
             )
         elif self._settings.device == "auto" and where.type != "cpu":
             self.runtime = Runtime(torch.device("cpu"), torch.float32, "torch", self.runtime.notes)
+            self._backend = EagerBackend(self.net, self.runtime.device)
             self._tile = self._settings.tile
             self._pixels = None
             self._warnings.append(f"out of memory on {where} with tiles of {side}: on the CPU from now on")
@@ -151,14 +152,11 @@ class Runner:
     def _forward(self, x: Tensor, core: Box, condition: Tensor | None, dtype: torch.dtype) -> Tensor:
         """(N, C, h, w) -> result of the core, float32 on the CPU, one of the N after the other."""
         device, spec = self.runtime.device, self.net.spec
-        module = self._module()
         condition = None if condition is None else condition.to(device)
         out = core.scaled(spec.scale)
 
         def run(x: Tensor) -> Tensor:
-            x = x.contiguous(memory_format=torch.channels_last)
-            y = module(x) if condition is None else module(x, condition)
-            return y if spec.output is None else y[spec.output]
+            return self._backend(x, condition)
 
         def whole(x: Tensor) -> Tensor:
             x = x.to(device) * spec.value_range
@@ -169,14 +167,6 @@ class Runner:
         full = dtype == torch.float32
         with torch.inference_mode(), nullcontext() if full else torch.autocast(device.type, dtype):
             return torch.cat([whole(one) for one in x.split(1)])
-
-    def _module(self) -> nn.Module:
-        """The network on the current device, a copy: the loaded one may serve others."""
-        key = str(self.runtime.device)
-        if key not in self._modules:
-            module = copy.deepcopy(self.net.module).to(self.runtime.device)
-            self._modules = {key: module.to(memory_format=torch.channels_last)}  # type: ignore[call-overload]
-        return self._modules[key]
 
 
 def _out_of_memory(error: Exception) -> bool:

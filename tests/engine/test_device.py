@@ -66,9 +66,18 @@ def test_precisions(no_gpu):
         resolve(EngineSettings(precision="bfloat16"), ArchSpec(colour="y", halo=1, half=()))
 
 
-def test_ncnn_is_refused():
-    with pytest.raises(DeviceError, match="ncnn"):
+def test_ncnn_is_refused_where_it_is_not_installed():
+    with pytest.raises(DeviceError, match="ncnn is not installed"):
         resolve(EngineSettings(backend="ncnn"), SPEC)
+
+
+def test_ncnn_means_the_cpu_and_float32(two_gpus, ncnn):
+    runtime = resolve(EngineSettings(backend="ncnn"), SPEC)
+    assert (runtime.device, runtime.precision, runtime.notes) == (CPU, "float32", ())
+    with pytest.raises(DeviceError, match=r"ncnn.*cuda"):
+        resolve(EngineSettings(backend="ncnn", device="cuda"), SPEC)
+    with pytest.raises(DeviceError, match=r"ncnn.*bfloat16"):
+        resolve(EngineSettings(backend="ncnn", precision="bfloat16"), SPEC)
 
 
 def test_threads_are_set():

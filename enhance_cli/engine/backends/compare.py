@@ -1,0 +1,59 @@
+"""Whether a converted network agrees with torch, and how much faster it is here."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.engine.backends.contract import Backend
+from enhance_cli.engine.backends.probe import probe
+from enhance_cli.engine.backends.verdicts import Verdict
+
+SMALL, LARGE = 64, 256
+"""Sides of the probes: every network is compared on the small one, and timed on the largest that takes
+no longer than a round should."""
+ROUND = 0.5
+"""Seconds that one run should take at most,"""
+ENOUGH = 2.0
+"""and seconds after which no other round is begun."""
+ROUNDS = 5
+
+
+def difference(torch_net: Backend, other: Backend, spec: ArchSpec) -> float:
+    """Largest difference on the small probe, over the value range (or the result's, where that is larger)."""
+    x, condition = probe(spec, SMALL)
+    with torch.inference_mode():
+        y, z = torch_net(x, condition), other(x, condition)
+    if y.shape != z.shape or not torch.isfinite(z).all():
+        return float("inf")
+    return float((y - z).abs().max() / max(spec.value_range, float(y.abs().max())))
+
+
+def compare(torch_net: Backend, other: Backend, spec: ArchSpec) -> Verdict:
+    """Difference and speed; takes about two seconds, more for networks that are slow on the small probe."""
+    found = difference(torch_net, other, spec)
+    return Verdict(found, _gain(torch_net, other, spec))
+
+
+def _gain(torch_net: Backend, other: Backend, spec: ArchSpec) -> float:
+    side, seconds = SMALL, _seconds(other, spec, SMALL)
+    while side < LARGE and 4 * seconds < ROUND:
+        side, seconds = 2 * side, 4 * seconds
+    # In turns and the best of each: both meet the same disturbances.
+    start, best = time.perf_counter(), [float("inf"), float("inf")]
+    for _ in range(ROUNDS):
+        for i, backend in enumerate((torch_net, other)):
+            best[i] = min(best[i], _seconds(backend, spec, side))
+        if time.perf_counter() - start > ENOUGH:
+            break
+    return best[0] / best[1]
+
+
+def _seconds(backend: Backend, spec: ArchSpec, side: int) -> float:
+    x, condition = probe(spec, side)
+    with torch.inference_mode():
+        start = time.perf_counter()
+        backend(x, condition)
+        return time.perf_counter() - start

@@ -1,0 +1,17 @@
+"""What the runner asks of a backend."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+
+class Backend(Protocol):
+    """A network that is ready to run."""
+
+    def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """(1, C, H, W) float32 in 0..value_range, condition (1, 1, 1, 1) or None -> the network's result.
+
+        Called in inference mode.  MemoryError or torch's own errors where memory runs out.
+        """

@@ -1,0 +1,36 @@
+"""Torch, layer by layer: serves every network, on every device and in every precision."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from enhance_cli.checkpoints.reader import LoadedNet
+
+
+class EagerBackend:
+    """The module itself."""
+
+    def __init__(self, net: LoadedNet, device: torch.device) -> None:
+        self._net = net
+        self._device = device
+        self._ready: nn.Module | None = None
+
+    def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """See `Backend`."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        module = self._module()
+        y = module(x) if condition is None else module(x, condition)
+        return y if self._net.spec.output is None else y[self._net.spec.output]
+
+    def _module(self) -> nn.Module:
+        """The network on its device, a copy: the loaded one may serve others.
+
+        Made at the first call, where memory that runs out is dealt with.
+        """
+        if self._ready is None:
+            module = copy.deepcopy(self._net.module).to(self._device)
+            self._ready = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return self._ready

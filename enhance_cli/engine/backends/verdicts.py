@@ -1,0 +1,89 @@
+"""What was found out about converted networks, kept between runs: a small file for each in the cache.
+
+The network itself is not kept, because converting it takes less than reading a cache with care would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from enhance_cli.engine.backends.ncnn_model import Model
+from enhance_cli.errors import WriteError
+from enhance_cli.imaging.files import write_atomic
+
+FORMAT = 1
+"""Raised when what is measured, or how, changes: older entries are not found any more."""
+MOST = 200
+"""Entries that are kept; the ones written first go."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a converted network compares with torch."""
+
+    difference: float
+    """Largest on the probe, over the value range."""
+    gain: float
+    """Seconds of torch over seconds of ncnn."""
+
+
+def key_of(model: Model) -> str:
+    """Name of the entry: what was converted, and all that the comparison depends on."""
+    where = [
+        FORMAT,
+        torch.get_num_threads(),
+        platform.node(),
+        platform.processor(),
+        torch.__version__,
+        version("ncnn"),
+    ]
+    digest = hashlib.sha256(json.dumps([where, model.param]).encode())
+    digest.update(model.weights)
+    return digest.hexdigest()
+
+
+def load(key: str) -> Verdict | None:
+    """The verdict stored under that name; None if there is none, or something else lies there."""
+    try:
+        entry = json.loads((_folder() / f"{key}.json").read_bytes())
+        verdict = Verdict(float(entry["difference"]), float(entry["gain"]))
+        whole = entry["key"] == key
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return verdict if whole and math.isfinite(verdict.gain) and verdict.difference >= 0 else None
+
+
+def store(key: str, verdict: Verdict) -> None:
+    """Keep a verdict, where the cache can be written; processes that do so at once do no harm."""
+    with contextlib.suppress(WriteError):
+        text = json.dumps({"key": key, **asdict(verdict)})
+        write_atomic(_folder() / f"{key}.json", text.encode())
+        _prune()
+
+
+def _folder() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The standard has relative paths ignored.
+    root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
+    return root / "enhance" / "ncnn"
+
+
+def _prune() -> None:
+    """Remove the oldest files beyond MOST, those left by killed processes among them."""
+    ages = []
+    for path in _folder().glob("*"):
+        with contextlib.suppress(OSError):  # another process was faster
+            ages.append((path.stat().st_mtime, path))
+    for _, path in sorted(ages, reverse=True)[MOST:]:
+        with contextlib.suppress(OSError):
+            path.unlink()
