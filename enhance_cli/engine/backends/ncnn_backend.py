@@ -36,7 +36,10 @@ class NcnnBackend:
         self._mat = ncnn.Mat
         self._level = graph.level
         self._pools = (ncnn.PoolAllocator(), ncnn.PoolAllocator())
-        self._size: tuple[int, ...] = ()
+        for pool in self._pools:
+            # Of a larger tile's memory, smaller tiles take what they need.
+            pool.set_size_compare_ratio(0.0)
+        self._largest = 0
         self._net = net = ncnn.Net()
         option = net.opt
         option.num_threads = torch.get_num_threads()
@@ -54,7 +57,7 @@ class NcnnBackend:
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """See `Backend`."""
-        extractor = self._extractor(tuple(x.shape))
+        extractor = self._extractor(x.numel())
         extractor.input(PICTURE_NAME, self._given(x[0].numpy()))
         if self._level is not None and condition is not None:
             sides = (n // self._level.shrink for n in x.shape[2:])
@@ -68,11 +71,11 @@ class NcnnBackend:
         # Copied, because the memory goes with the net.
         return torch.from_numpy(np.array(result, np.float32))[None]
 
-    def _extractor(self, size: tuple[int, ...]) -> Any:
-        """One run.  Memory that was freed is kept for the next one, unless that needs other sizes."""
+    def _extractor(self, size: int) -> Any:
+        """One run.  Memory that was freed is kept for the next ones, unless it is too small for them."""
         blobs, workspace = self._pools
-        if size != self._size:
-            self._size = size
+        if size > self._largest:
+            self._largest = size
             blobs.clear()
             workspace.clear()
         extractor = self._net.create_extractor()

@@ -82,6 +82,16 @@ def test_auto_keeps_torch_where_ncnn_is_no_faster_and_says_so(ncnn, verdict):
     assert "0.70 times" in note
 
 
+def test_narrow_tiles_count_against_ncnn(ncnn, verdict):
+    verdict(1e-6, 1.5)
+    edsr = network("edsr", scale=4, n_blocks=16, n_feats=64)
+    backend, (note,) = taken(edsr)
+    assert backend == "torch"
+    assert "1.50" not in note
+    verdict(1e-6, 3.0)
+    assert taken(network("edsr", scale=4, n_blocks=16, n_feats=64))[0] == "ncnn"
+
+
 def test_a_network_that_disagrees_is_thrown_away_and_said_so(ncnn, verdict, monkeypatch):
     verdict(2e-3, 9.0)
     backend, (note,) = taken(network())
