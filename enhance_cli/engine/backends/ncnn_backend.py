@@ -48,12 +48,12 @@ class NcnnBackend:
         for name in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "bf16_packed"):
             if hasattr(option, f"use_{name}"):
                 setattr(option, f"use_{name}", False)
-        with tempfile.TemporaryDirectory(prefix="enhance-") as folder:
-            # By way of a file: from memory, ncnn would go on using bytes that Python has freed.
-            weights = Path(folder) / "weights.bin"
-            weights.write_bytes(model.weights)
-            if net.load_param_mem(model.param) or net.load_model(str(weights)):
-                raise Unsupported("its own ncnn files, which this ncnn refuses")
+        try:
+            refused = _load(net, model)
+        except OSError as error:
+            raise Unsupported(f"a temporary folder that cannot be written: {error}") from error
+        if refused:
+            raise Unsupported("its own ncnn files, which this ncnn refuses")
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """See `Backend`."""
@@ -88,3 +88,12 @@ class NcnnBackend:
         # write into it.
         whole = np.ascontiguousarray(array)
         return self._mat(whole).clone()
+
+
+def _load(net: Any, model: Model) -> bool:
+    """Give a net its layers and weights; whether it refuses them."""
+    with tempfile.TemporaryDirectory(prefix="enhance-") as folder:
+        # By way of a file: from memory, ncnn would go on using bytes that Python has freed.
+        weights = Path(folder) / "weights.bin"
+        weights.write_bytes(model.weights)
+        return bool(net.load_param_mem(model.param) or net.load_model(str(weights)))

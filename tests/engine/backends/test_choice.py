@@ -125,6 +125,16 @@ def test_an_ncnn_that_cannot_be_loaded_counts_as_not_fitting(ncnn, monkeypatch):
     assert taken(network()) == ("torch", ())
 
 
+def test_a_machine_without_a_temporary_folder_stays_with_torch(ncnn, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ncnn_backend.tempfile, "TemporaryDirectory", full)
+    assert taken(network()) == ("torch", ())
+    with pytest.raises(DeviceError, match="No space left"):
+        taken(network(), NCNN)
+
+
 @pytest.mark.parametrize("settings", [{"backend": "torch"}, {"precision": "bfloat16"}])
 def test_what_was_asked_for_otherwise_is_torch(ncnn, verdict, settings):
     verdict(0, 9.0)
