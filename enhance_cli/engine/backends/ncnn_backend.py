@@ -36,7 +36,10 @@ class NcnnBackend:
         self._mat = ncnn.Mat
         self._level = graph.level
         self._pools = (ncnn.PoolAllocator(), ncnn.PoolAllocator())
-        self._size: tuple[int, ...] = ()
+        for pool in self._pools:
+            # Of a larger tile's memory, smaller tiles take what they need.
+            pool.set_size_compare_ratio(0.0)
+        self._largest = 0
         self._net = net = ncnn.Net()
         option = net.opt
         option.num_threads = torch.get_num_threads()
@@ -45,16 +48,16 @@ class NcnnBackend:
         for name in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "bf16_packed"):
             if hasattr(option, f"use_{name}"):
                 setattr(option, f"use_{name}", False)
-        with tempfile.TemporaryDirectory(prefix="enhance-") as folder:
-            # By way of a file: from memory, ncnn would go on using bytes that Python has freed.
-            weights = Path(folder) / "weights.bin"
-            weights.write_bytes(model.weights)
-            if net.load_param_mem(model.param) or net.load_model(str(weights)):
-                raise Unsupported("its own ncnn files, which this ncnn refuses")
+        try:
+            refused = _load(net, model)
+        except OSError as error:
+            raise Unsupported(f"a temporary folder that cannot be written: {error}") from error
+        if refused:
+            raise Unsupported("its own ncnn files, which this ncnn refuses")
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """See `Backend`."""
-        extractor = self._extractor(tuple(x.shape))
+        extractor = self._extractor(x.numel())
         extractor.input(PICTURE_NAME, self._given(x[0].numpy()))
         if self._level is not None and condition is not None:
             sides = (n // self._level.shrink for n in x.shape[2:])
@@ -68,11 +71,11 @@ class NcnnBackend:
         # Copied, because the memory goes with the net.
         return torch.from_numpy(np.array(result, np.float32))[None]
 
-    def _extractor(self, size: tuple[int, ...]) -> Any:
-        """One run.  Memory that was freed is kept for the next one, unless that needs other sizes."""
+    def _extractor(self, size: int) -> Any:
+        """One run.  Memory that was freed is kept for the next ones, unless it is too small for them."""
         blobs, workspace = self._pools
-        if size != self._size:
-            self._size = size
+        if size > self._largest:
+            self._largest = size
             blobs.clear()
             workspace.clear()
         extractor = self._net.create_extractor()
@@ -85,3 +88,12 @@ class NcnnBackend:
         # write into it.
         whole = np.ascontiguousarray(array)
         return self._mat(whole).clone()
+
+
+def _load(net: Any, model: Model) -> bool:
+    """Give a net its layers and weights; whether it refuses them."""
+    with tempfile.TemporaryDirectory(prefix="enhance-") as folder:
+        # By way of a file: from memory, ncnn would go on using bytes that Python has freed.
+        weights = Path(folder) / "weights.bin"
+        weights.write_bytes(model.weights)
+        return bool(net.load_param_mem(model.param) or net.load_model(str(weights)))

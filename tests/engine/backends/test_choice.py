@@ -82,6 +82,16 @@ def test_auto_keeps_torch_where_ncnn_is_no_faster_and_says_so(ncnn, verdict):
     assert "0.70 times" in note
 
 
+def test_narrow_tiles_count_against_ncnn(ncnn, verdict):
+    verdict(1e-6, 1.5)
+    edsr = network("edsr", scale=4, n_blocks=16, n_feats=64)
+    backend, (note,) = taken(edsr)
+    assert backend == "torch"
+    assert "1.50" not in note
+    verdict(1e-6, 3.0)
+    assert taken(network("edsr", scale=4, n_blocks=16, n_feats=64))[0] == "ncnn"
+
+
 def test_a_network_that_disagrees_is_thrown_away_and_said_so(ncnn, verdict, monkeypatch):
     verdict(2e-3, 9.0)
     backend, (note,) = taken(network())
@@ -113,6 +123,16 @@ def test_an_ncnn_that_cannot_be_loaded_counts_as_not_fitting(ncnn, monkeypatch):
     monkeypatch.setattr(choice, "installed", lambda: True)
     monkeypatch.setitem(__import__("sys").modules, "ncnn", None)
     assert taken(network()) == ("torch", ())
+
+
+def test_a_machine_without_a_temporary_folder_stays_with_torch(ncnn, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ncnn_backend.tempfile, "TemporaryDirectory", full)
+    assert taken(network()) == ("torch", ())
+    with pytest.raises(DeviceError, match="No space left"):
+        taken(network(), NCNN)
 
 
 @pytest.mark.parametrize("settings", [{"backend": "torch"}, {"precision": "bfloat16"}])
