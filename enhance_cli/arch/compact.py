@@ -9,6 +9,8 @@ the chain grow deeper (He et al. 2016).
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -39,14 +41,20 @@ class Compact(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions with PReLU around a short skip."""
+    """Two convolutions with PReLU around a short skip.
+
+    A fresh block is the identity, so that a longer chain starts where a shorter one stopped (Net2Net,
+    Chen et al. 2016).
+    """
 
     def __init__(self, n_feats: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
         self.act1 = nn.PReLU(n_feats)
         self.conv2 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
-        self.act2 = nn.PReLU(n_feats)
+        self.act2 = nn.PReLU(n_feats, init=1.0)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(cast(Tensor, self.conv2.bias))
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, n_feats, H, W), same shape out."""

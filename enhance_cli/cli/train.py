@@ -21,6 +21,10 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16 (mixed).")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads for the arithmetic.")] = None,
+    compile: Annotated[
+        bool | None,
+        typer.Option(help="Compile the network first [on GPUs]; on a CPU this takes a C++ compiler."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
     """Train weights from a recipe within a time budget."""
@@ -37,6 +41,7 @@ def train(
         precision=precision,
         init=init,
         threads=threads,
+        compile=compile,
     )
     run(plan, settings, (lambda report: None) if quiet else _say)
 

@@ -41,6 +41,8 @@ class RunSettings:
     init: str | None = None
     """Catalog name or file to start from instead of the recipe's own."""
     threads: int | None = None
+    compile: bool | None = None
+    """Whether torch compiles the network; None for on GPUs only."""
 
 
 def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], None]) -> Report:
@@ -51,7 +53,7 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    compute = choose_compute(settings.device, settings.precision)
+    compute = choose_compute(settings.device, settings.precision, settings.compile)
     torch.manual_seed(recipe.seed)
     spec, module = _network(recipe)
     start = _initial(settings.init or recipe.init)
@@ -109,7 +111,7 @@ def _network(recipe: Recipe) -> tuple[ArchSpec, nn.Module]:
         ) from error
 
 
-def choose_compute(device: str, precision: str) -> Compute:
+def choose_compute(device: str, precision: str, compile: bool | None = None) -> Compute:
     """The device and arithmetic of a run; DeviceError for one that is not there."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -118,7 +120,7 @@ def choose_compute(device: str, precision: str) -> Compute:
         raise UsageError(f"Precision {precision!r} is unknown; use auto, float32 or bfloat16")
     on_gpu = where.type == "cuda"
     mixed = precision == "bfloat16" or (precision == "auto" and (on_gpu or _cpu_has_bfloat16()))
-    return Compute(where, torch.bfloat16 if mixed else None, compile=on_gpu)
+    return Compute(where, torch.bfloat16 if mixed else None, on_gpu if compile is None else compile)
 
 
 def _cpu_has_bfloat16() -> bool:
