@@ -23,7 +23,7 @@ def train(
     threads: Annotated[int | None, typer.Option(help="CPU threads for the arithmetic.")] = None,
     compile: Annotated[
         bool | None,
-        typer.Option(help="Compile the network first [on GPUs]; on a CPU this takes a C++ compiler."),
+        typer.Option(help="Compile the network [on GPUs]; CPUs need a C++ compiler."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
