@@ -56,3 +56,17 @@ def test_a_larger_result_is_compared_by_its_mean(x):
 
 def test_few_pixels_prove_no_shift():
     assert problem(torch.ones(1, 1, 1, 1), torch.full((1, 1, 1, 1), 0.5)) is None
+
+
+def test_infinities_of_both_signs_do_not_cancel(x):
+    y = x.clone()
+    y[0, 1, 5, 6], y[0, 1, 9, 9] = float("inf"), -float("inf")
+    assert "NaN or Inf" in problem(x, y)
+
+
+def test_a_few_lit_pixels_are_not_black():
+    x = torch.zeros(1, 3, 64, 64)
+    x[..., :16, :16] = 0.5
+    y = torch.zeros_like(x)
+    y[..., :2, :2] = 0.5
+    assert problem(x, y) is None
