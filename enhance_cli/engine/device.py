@@ -20,9 +20,6 @@ CPU_BYTES, CPU_PIXELS = 1 << 30, 1 << 20
 GPU_BYTES, GPU_PIXELS = 4 << 30, 4 << 20
 LIVE_MAPS = 3
 """Feature maps of the largest size that are alive at once: input, output and skip of a layer."""
-NCNN_BYTES, NCNN_MAPS = 2 << 30, 14
-"""The same for ncnn, which adds both sides of Winograd's transform and keeps what it has freed (measured: 9
-maps for EDSR, 15 for compact).  It is given more, because narrow tiles would be halo for the most part."""
 PROBE = 32
 """Side of the picture on which feature maps are measured."""
 WIDEST = 256
@@ -78,24 +75,21 @@ def prepare(settings: EngineSettings) -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def surely_fits(pixels: int, spec: ArchSpec, device: torch.device, backend: str = "torch") -> bool:
+def surely_fits(pixels: int, spec: ArchSpec, device: torch.device) -> bool:
     """Whether so many input pixels need no measuring of the network: even the largest would take them."""
-    memory, _, maps = _room(device, backend)
-    return pixels * 4 * maps * WIDEST * spec.scale**2 <= memory
+    memory, _ = _bounds(device)
+    return pixels * 4 * LIVE_MAPS * WIDEST * spec.scale**2 <= memory
 
 
-def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device, backend: str = "torch") -> int:
+def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device) -> int:
     """How many input pixels may go through the network at once, by the size of its feature maps."""
-    memory, most, maps = _room(device, backend)
-    return min(most, int(memory / (4 * maps * _largest_map(module, spec))))
+    memory, most = _bounds(device)
+    return min(most, int(memory / (4 * LIVE_MAPS * _largest_map(module, spec))))
 
 
-def _room(device: torch.device, backend: str) -> tuple[int, int, int]:
-    """Memory for feature maps in bytes, most pixels of a tile, and how many maps are alive at once."""
-    if backend == "ncnn":
-        return NCNN_BYTES, CPU_PIXELS, NCNN_MAPS
-    memory, most = (CPU_BYTES, CPU_PIXELS) if device.type == "cpu" else (GPU_BYTES, GPU_PIXELS)
-    return memory, most, LIVE_MAPS
+def _bounds(device: torch.device) -> tuple[int, int]:
+    """Memory for feature maps in bytes, and the most pixels of a tile."""
+    return (CPU_BYTES, CPU_PIXELS) if device.type == "cpu" else (GPU_BYTES, GPU_PIXELS)
 
 
 def choose_device(asked: str) -> torch.device:

@@ -15,7 +15,7 @@ from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine import guard, tiles
 from enhance_cli.engine.backends.choice import choose
 from enhance_cli.engine.backends.eager import EagerBackend
-from enhance_cli.engine.device import Runtime, prepare, resolve, surely_fits, tile_pixels
+from enhance_cli.engine.device import Runtime, prepare, resolve
 from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import Box, Tile
@@ -37,7 +37,6 @@ class Runner:
         prepare(settings)
         self._backend, self.runtime = choose(net, settings, resolve(settings, net.spec))
         self._settings = settings
-        self._pixels: int | None = None
         self._tile: int | None = settings.tile
         self._redone = 0
         self._warnings: list[str] = []
@@ -96,12 +95,7 @@ class Runner:
             return self._tile
         if spec.tile is not None:
             return 0 if max(height, width) <= spec.tile else spec.tile
-        where = (spec, self.runtime.device, self.runtime.backend)
-        if surely_fits(height * width, *where):
-            return 0
-        if self._pixels is None:
-            self._pixels = tile_pixels(self.net.module, *where)
-        return tiles.choose(height, width, self._pixels, spec.halo, spec.multiple)
+        return tiles.choose(height, width, self._backend.room(height * width), spec.halo, spec.multiple)
 
     def _warn_of_tiles(self, count: int) -> None:
         name, tiling = self.net.name, self.net.spec.tiling
@@ -127,7 +121,6 @@ class Runner:
             self.runtime = Runtime(torch.device("cpu"), torch.float32, "torch", self.runtime.notes)
             self._backend = EagerBackend(self.net, self.runtime.device)
             self._tile = self._settings.tile
-            self._pixels = None
             self._warnings.append(f"out of memory on {where} with tiles of {side}: on the CPU from now on")
         else:
             raise RestoreError(f"out of memory on {where} even with tiles of {side}; close other programs")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import torch
 
+from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine import tiles
 from enhance_cli.engine.backends import compare, verdicts
@@ -13,11 +14,12 @@ from enhance_cli.engine.backends.contract import Backend
 from enhance_cli.engine.backends.eager import EagerBackend
 from enhance_cli.engine.backends.fold import fold
 from enhance_cli.engine.backends.graph import Unsupported
-from enhance_cli.engine.backends.ncnn_backend import NcnnBackend, installed
+from enhance_cli.engine.backends.ncnn_backend import NcnnBackend
 from enhance_cli.engine.backends.ncnn_model import Model, write
+from enhance_cli.engine.backends.ncnn_net import installed
 from enhance_cli.engine.backends.trace import trace
 from enhance_cli.engine.backends.verdicts import Verdict
-from enhance_cli.engine.device import Runtime, tile_pixels
+from enhance_cli.engine.device import Runtime
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import DeviceError
 
@@ -25,7 +27,7 @@ AGREES = 1e-4
 """Largest difference over the value range: a fortieth of a grey level at 8 bits, so that rounding can differ
 by one level and never by more; Winograd's own rounding stays below a tenth of it."""
 PAYS = 1.2
-"""Gain from which ncnn is taken unasked: EDSR x4 in tiles, 1.1 by this reckoning, was no faster."""
+"""Gain from which ncnn is taken unasked; below, the next measurement might say otherwise."""
 LARGE = 4096
 """Side of a picture that does not fit whole."""
 CPU = torch.device("cpu")
@@ -56,20 +58,19 @@ def choose(net: LoadedNet, settings: EngineSettings, runtime: Runtime) -> tuple[
         return EagerBackend(net, CPU), _noted(runtime, "torch", f"not ncnn, because {problem}")
     if asked:
         return ncnn, replace(runtime, backend="ncnn")
-    gain = verdict.gain * _extra_work(net, "torch") / _extra_work(net, "ncnn")
+    eager = EagerBackend(net, CPU)
+    gain = verdict.gain * _extra_work(eager, net.spec) / _extra_work(ncnn, net.spec)
     speed = f"{net.name} takes torch {gain:.2f} times as long as ncnn"
     if gain < PAYS:
-        return EagerBackend(net, CPU), _noted(runtime, "torch", speed)
+        return eager, _noted(runtime, "torch", speed)
     return ncnn, _noted(runtime, "ncnn", speed)
 
 
-def _extra_work(net: LoadedNet, backend: str) -> float:
-    """Area of a tile with its halo over that without; in large pictures ncnn has smaller ones than torch."""
-    spec = net.spec
+def _extra_work(backend: Backend, spec: ArchSpec) -> float:
+    """Area of a tile with its halo over that without, in a picture that does not fit whole."""
     if spec.tile is not None or spec.tiling == "whole":
         return 1.0
-    pixels = tile_pixels(net.module, spec, CPU, backend)
-    side = tiles.choose(LARGE, LARGE, pixels, spec.halo, spec.multiple)
+    side = tiles.choose(LARGE, LARGE, backend.room(LARGE**2), spec.halo, spec.multiple)
     return 1.0 if side == 0 else ((side + 2 * spec.halo) / side) ** 2
 
 
@@ -79,8 +80,7 @@ def _noted(runtime: Runtime, backend: str, why: str) -> Runtime:
 
 def _converted(net: LoadedNet) -> tuple[NcnnBackend, Model]:
     graph = fold(trace(net.module, net.spec))
-    model = write(graph)
-    return NcnnBackend(graph, model), model
+    return NcnnBackend(graph), write(graph)
 
 
 def _verdict(net: LoadedNet, ncnn: Backend, model: Model, *, timed: bool) -> Verdict:

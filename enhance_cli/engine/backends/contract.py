@@ -15,3 +15,6 @@ class Backend(Protocol):
 
         Called in inference mode.  MemoryError or torch's own errors where memory runs out.
         """
+
+    def room(self, wanted: int) -> int:
+        """How many input pixels may go through at once: as many as wanted, or fewer."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_cli.checkpoints.reader import LoadedNet
+from enhance_cli.engine.device import surely_fits, tile_pixels
 
 
 class EagerBackend:
@@ -17,6 +18,7 @@ class EagerBackend:
         self._net = net
         self._device = device
         self._ready: nn.Module | None = None
+        self._most: int | None = None
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """See `Backend`."""
@@ -24,6 +26,15 @@ class EagerBackend:
         module = self._module()
         y = module(x) if condition is None else module(x, condition)
         return y if self._net.spec.output is None else y[self._net.spec.output]
+
+    def room(self, wanted: int) -> int:
+        """See `Backend`."""
+        spec = self._net.spec
+        if surely_fits(wanted, spec, self._device):
+            return wanted
+        if self._most is None:
+            self._most = tile_pixels(self._net.module, spec, self._device)
+        return min(wanted, self._most)
 
     def _module(self) -> nn.Module:
         """The network on its device, a copy: the loaded one may serve others.

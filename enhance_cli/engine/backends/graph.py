@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -46,6 +46,8 @@ class Graph:
 
     layers: tuple[Layer, ...]
     output: int
+    channels: int
+    """Of the picture."""
     level: Level | None = None
 
     def uses(self) -> Counter[int]:
@@ -59,4 +61,4 @@ class Graph:
             if layer.output in wanted:
                 wanted.update(layer.inputs)
                 kept.append(layer)
-        return Graph(tuple(reversed(kept)), self.output, self.level)
+        return replace(self, layers=tuple(reversed(kept)))

@@ -2,98 +2,89 @@
 
 from __future__ import annotations
 
-import tempfile
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from collections import OrderedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from enhance_cli.engine.backends.graph import Graph, Unsupported
-from enhance_cli.engine.backends.ncnn_model import LEVEL_NAME, PICTURE_NAME, RESULT_NAME, Model
-from enhance_cli.errors import RestoreError
+from enhance_cli.engine import tiles
+from enhance_cli.engine.backends.division import divide, reach
+from enhance_cli.engine.backends.graph import Graph
+from enhance_cli.engine.backends.ncnn_net import Maps, NcnnNet
+from enhance_cli.engine.backends.phases import period, phased
+from enhance_cli.engine.backends.sizes import LARGE, floats_per_pixel, sizes
 
-OUT_OF_MEMORY = -100
-"""What ncnn returns then."""
-
-
-def installed() -> bool:
-    """Whether the package is there; it is not loaded."""
-    return find_spec("ncnn") is not None
+BYTES, MAPS = 2 << 30, 14
+"""Memory for the blobs of one tile, and how many of the largest size are alive at once: ncnn adds both sides
+of Winograd's transform and keeps what it has freed (measured: 9 for EDSR, 15 for compact)."""
+MOST_PIXELS = 1 << 20
+"""Largest area of a tile, whatever it takes."""
+PIECE = 64
+"""Side of the pieces in which enlarged maps are made: they then stay in the processor's cache."""
+NETS = 4
+"""Nets that are kept for sizes that differ in their remainders."""
 
 
 class NcnnBackend:
-    """A converted network.  float32 throughout; as many threads as torch has."""
+    """A converted network."""
 
-    def __init__(self, graph: Graph, model: Model) -> None:
+    def __init__(self, graph: Graph) -> None:
         """Unsupported if ncnn cannot be loaded, or refuses what was written for it."""
-        try:
-            import ncnn
-        except (ImportError, OSError) as error:
-            raise Unsupported(f"an ncnn that cannot be loaded: {error}") from error
-        self._mat = ncnn.Mat
-        self._level = graph.level
-        self._pools = (ncnn.PoolAllocator(), ncnn.PoolAllocator())
-        for pool in self._pools:
-            # Of a larger tile's memory, smaller tiles take what they need.
-            pool.set_size_compare_ratio(0.0)
-        self._largest = 0
-        self._net = net = ncnn.Net()
-        option = net.opt
-        option.num_threads = torch.get_num_threads()
-        option.lightmode = True
-        option.use_vulkan_compute = False
-        for name in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "bf16_packed"):
-            if hasattr(option, f"use_{name}"):
-                setattr(option, f"use_{name}", False)
-        try:
-            refused = _load(net, model)
-        except OSError as error:
-            raise Unsupported(f"a temporary folder that cannot be written: {error}") from error
-        if refused:
-            raise Unsupported("its own ncnn files, which this ncnn refuses")
+        first, rest = divide(graph) or (graph, None)
+        self._body = _Body(first)
+        self._enlarger = _Enlarger(rest) if rest else None
+        self._most = min(MOST_PIXELS, int(BYTES / (4 * MAPS * floats_per_pixel(first))))
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """See `Backend`."""
-        extractor = self._extractor(x.numel())
-        extractor.input(PICTURE_NAME, self._given(x[0].numpy()))
-        if self._level is not None and condition is not None:
-            sides = (n // self._level.shrink for n in x.shape[2:])
-            value = np.full((self._level.channels, *sides), float(condition), np.float32)
-            extractor.input(LEVEL_NAME, self._given(value))
-        code, result = extractor.extract(RESULT_NAME)
-        if code == OUT_OF_MEMORY:
-            raise MemoryError("ncnn ran out of memory")
-        if code:
-            raise RestoreError(f"ncnn failed with code {code}; use --backend torch")
-        # Copied, because the memory goes with the net.
-        return torch.from_numpy(np.array(result, np.float32))[None]
+        y = self._body.run(x[0].numpy(), None if condition is None else float(condition))
+        if self._enlarger:
+            y = self._enlarger.run(y)
+        return torch.from_numpy(y)[None]
 
-    def _extractor(self, size: int) -> Any:
-        """One run.  Memory that was freed is kept for the next ones, unless it is too small for them."""
-        blobs, workspace = self._pools
-        if size > self._largest:
-            self._largest = size
-            blobs.clear()
-            workspace.clear()
-        extractor = self._net.create_extractor()
-        extractor.set_blob_allocator(blobs)
-        extractor.set_workspace_allocator(workspace)
-        return extractor
-
-    def _given(self, array: np.ndarray[Any, Any]) -> Any:
-        # The Mat borrows the array's memory without keeping it alive; and layers that work in place would
-        # write into it.
-        whole = np.ascontiguousarray(array)
-        return self._mat(whole).clone()
+    def room(self, wanted: int) -> int:
+        """See `Backend`."""
+        return min(wanted, self._most)
 
 
-def _load(net: Any, model: Model) -> bool:
-    """Give a net its layers and weights; whether it refuses them."""
-    with tempfile.TemporaryDirectory(prefix="enhance-") as folder:
-        # By way of a file: from memory, ncnn would go on using bytes that Python has freed.
-        weights = Path(folder) / "weights.bin"
-        weights.write_bytes(model.weights)
-        return bool(net.load_param_mem(model.param) or net.load_model(str(weights)))
+class _Body:
+    """The layers at the picture's size: a net for each remainder of its sides where phases depend on it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._period = period(graph)
+        self._nets: OrderedDict[tuple[int, int], NcnnNet] = OrderedDict()
+        self._net(self._period, self._period)
+
+    def run(self, x: Maps, level: float | None) -> Maps:
+        return self._net(*x.shape[1:]).run(x, level)
+
+    def _net(self, height: int, width: int) -> NcnnNet:
+        key = (height % self._period, width % self._period)
+        if key not in self._nets:
+            self._nets[key] = NcnnNet(phased(self._graph, height, width))
+        self._nets.move_to_end(key)
+        if len(self._nets) > NETS:
+            self._nets.popitem(last=False)
+        return self._nets[key]
+
+
+class _Enlarger:
+    """The layers on enlarged maps, piece by piece."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._net = NcnnNet(graph)
+        self._reach = reach(graph)
+        channels, height, _ = sizes(graph, LARGE, LARGE)[graph.output]
+        self._channels, self._scale = channels, height // LARGE
+
+    def run(self, x: Maps) -> Maps:
+        height, width = x.shape[1:]
+        scale = self._scale
+        out = np.empty((self._channels, height * scale, width * scale), np.float32)
+        for tile in tiles.plan(height, width, PIECE, self._reach, 1):
+            y = self._net.run(x[:, tile.padded.rows, tile.padded.columns])
+            part, place = tile.core.within(tile.padded).scaled(scale), tile.core.scaled(scale)
+            out[:, place.rows, place.columns] = y[:, part.rows, part.columns]
+        return out

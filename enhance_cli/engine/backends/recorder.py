@@ -69,7 +69,7 @@ class Recorder:
         """What makes y; Unsupported if it does not depend on the picture."""
         if not self.knows(y) or not self._layers:
             raise Unsupported("a result without arithmetic")
-        return Graph(tuple(self._layers), self.blob(y), self._level).needed()
+        return Graph(tuple(self._layers), self.blob(y), self._picture.shape[1], self._level).needed()
 
     def _append(
         self, kind: str, inputs: tuple[int, ...], options: Options, weights: tuple[Tensor, ...]

@@ -21,7 +21,7 @@ from enhance_cli.engine.backends.ncnn_model import Model
 from enhance_cli.errors import WriteError
 from enhance_cli.imaging.files import write_atomic
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what is measured, or how, changes: older entries are not found any more."""
 MOST = 200
 """Entries that are kept; the ones written first go."""

@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.reader import LoadedNet
-from enhance_cli.engine.backends import choice, compare, ncnn_backend, verdicts
+from enhance_cli.engine.backends import choice, compare, ncnn_net, verdicts
 from enhance_cli.engine.backends.ncnn_model import Model
 from enhance_cli.engine.backends.verdicts import Verdict
 from enhance_cli.engine.restorer import Restorer
@@ -82,14 +81,13 @@ def test_auto_keeps_torch_where_ncnn_is_no_faster_and_says_so(ncnn, verdict):
     assert "0.70 times" in note
 
 
-def test_narrow_tiles_count_against_ncnn(ncnn, verdict):
+def test_narrow_tiles_count_against_ncnn(ncnn, verdict, monkeypatch):
     verdict(1e-6, 1.5)
-    edsr = network("edsr", scale=4, n_blocks=16, n_feats=64)
-    backend, (note,) = taken(edsr)
+    assert taken(network())[0] == "ncnn"
+    monkeypatch.setattr(choice.NcnnBackend, "room", lambda self, wanted: 64**2)
+    backend, (note,) = taken(network())
     assert backend == "torch"
     assert "1.50" not in note
-    verdict(1e-6, 3.0)
-    assert taken(network("edsr", scale=4, n_blocks=16, n_feats=64))[0] == "ncnn"
 
 
 def test_a_network_that_disagrees_is_thrown_away_and_said_so(ncnn, verdict, monkeypatch):
@@ -129,7 +127,7 @@ def test_a_machine_without_a_temporary_folder_stays_with_torch(ncnn, monkeypatch
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ncnn_backend.tempfile, "TemporaryDirectory", full)
+    monkeypatch.setattr(ncnn_net.tempfile, "TemporaryDirectory", full)
     assert taken(network()) == ("torch", ())
     with pytest.raises(DeviceError, match="No space left"):
         taken(network(), NCNN)
@@ -257,10 +255,9 @@ def test_pictures_come_out_as_with_torch(ncnn, size, more):
 
 
 def test_memory_that_runs_out_inside_ncnn_makes_tiles_smaller(ncnn, monkeypatch):
-    net = network()
-    restorer = Restorer(net, NCNN)
-    backend = restorer._runner._backend
-    run = backend._net.create_extractor
+    restorer = Restorer(network(), NCNN)
+    (net,) = restorer._runner._backend._body._nets.values()
+    run = net._net.create_extractor
 
     class Small:
         def __init__(self):
@@ -277,20 +274,12 @@ def test_memory_that_runs_out_inside_ncnn_makes_tiles_smaller(ncnn, monkeypatch)
             self.inner.set_workspace_allocator(pool)
 
         def extract(self, name):
-            return (ncnn_backend.OUT_OF_MEMORY, None) if self.large else self.inner.extract(name)
+            return (ncnn_net.OUT_OF_MEMORY, None) if self.large else self.inner.extract(name)
 
     class Net:
         create_extractor = Small
 
-    monkeypatch.setattr(backend, "_net", Net())
+    monkeypatch.setattr(net, "_net", Net())
     restored = restorer.restore(Picture(np.full((64, 700, 3), 90, np.uint8)), condition=30)
     assert restored.tiles > 1
     assert "out of memory" in restored.warnings[0]
-
-
-def test_larger_maps_than_torchs_are_expected_of_ncnn():
-    from enhance_cli.engine.device import tile_pixels
-
-    wide = nn.Conv2d(1, 512, 3, padding=1)
-    spec, cpu = ArchSpec(colour="gray", halo=1), torch.device("cpu")
-    assert tile_pixels(wide, spec, cpu, "ncnn") == (2 << 30) // (4 * 14 * 512)

@@ -11,7 +11,6 @@ from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.engine.backends.fold import fold
 from enhance_cli.engine.backends.graph import Unsupported
 from enhance_cli.engine.backends.ncnn_backend import NcnnBackend
-from enhance_cli.engine.backends.ncnn_model import write
 from enhance_cli.engine.backends.probe import probe
 from enhance_cli.engine.backends.trace import trace
 
@@ -49,7 +48,7 @@ def build(name, parameters):
 
 def converted(module, spec):
     graph = fold(trace(module, spec))
-    return NcnnBackend(graph, write(graph))
+    return NcnnBackend(graph)
 
 
 @torch.inference_mode()

@@ -1,0 +1,104 @@
+"""One graph loaded into ncnn."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from enhance_cli.engine.backends.graph import Graph, Unsupported
+from enhance_cli.engine.backends.ncnn_model import LEVEL_NAME, PICTURE_NAME, RESULT_NAME, Model, write
+from enhance_cli.errors import RestoreError
+
+Maps = NDArray[np.float32]
+"""(C, H, W)."""
+OUT_OF_MEMORY = -100
+"""What ncnn returns then."""
+
+
+def installed() -> bool:
+    """Whether the package is there; it is not loaded."""
+    return find_spec("ncnn") is not None
+
+
+class NcnnNet:
+    """float32 throughout; as many threads as torch has."""
+
+    def __init__(self, graph: Graph) -> None:
+        """Unsupported if ncnn cannot be loaded, or refuses what was written for it."""
+        try:
+            import ncnn
+        except (ImportError, OSError) as error:
+            raise Unsupported(f"an ncnn that cannot be loaded: {error}") from error
+        self._mat = ncnn.Mat
+        self._level = graph.level
+        self._pools = (ncnn.PoolAllocator(), ncnn.PoolAllocator())
+        for pool in self._pools:
+            # Of a larger tile's memory, smaller tiles take what they need.
+            pool.set_size_compare_ratio(0.0)
+        self._largest = 0
+        self._net = net = ncnn.Net()
+        option = net.opt
+        option.num_threads = torch.get_num_threads()
+        option.lightmode = True
+        option.use_vulkan_compute = False
+        for name in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage", "bf16_packed"):
+            if hasattr(option, f"use_{name}"):
+                setattr(option, f"use_{name}", False)
+        try:
+            refused = _load(net, write(graph))
+        except OSError as error:
+            raise Unsupported(f"a temporary folder that cannot be written: {error}") from error
+        if refused:
+            raise Unsupported("its own ncnn files, which this ncnn refuses")
+
+    def run(self, x: Maps, level: float | None = None) -> Maps:
+        """The result for x; `level` goes to networks that are told a condition.
+
+        MemoryError where ncnn runs out of memory, RestoreError where it fails otherwise.
+        """
+        extractor = self._extractor(x.size)
+        extractor.input(PICTURE_NAME, self._given(x))
+        if self._level is not None and level is not None:
+            sides = (n // self._level.shrink for n in x.shape[1:])
+            value = np.full((self._level.channels, *sides), level, np.float32)
+            extractor.input(LEVEL_NAME, self._given(value))
+        code, result = extractor.extract(RESULT_NAME)
+        if code == OUT_OF_MEMORY:
+            raise MemoryError("ncnn ran out of memory")
+        if code:
+            raise RestoreError(f"ncnn failed with code {code}; use --backend torch")
+        # Copied, because the memory goes with the net.
+        return np.array(result, np.float32)
+
+    def _extractor(self, size: int) -> Any:
+        """One run.  Memory that was freed is kept for the next ones, unless it is too small for them."""
+        blobs, workspace = self._pools
+        if size > self._largest:
+            self._largest = size
+            blobs.clear()
+            workspace.clear()
+        extractor = self._net.create_extractor()
+        extractor.set_blob_allocator(blobs)
+        extractor.set_workspace_allocator(workspace)
+        return extractor
+
+    def _given(self, array: Maps) -> Any:
+        # The Mat borrows the array's memory without keeping it alive; and layers that work in place would
+        # write into it.
+        whole = np.ascontiguousarray(array)
+        return self._mat(whole).clone()
+
+
+def _load(net: Any, model: Model) -> bool:
+    """Give a net its layers and weights; whether it refuses them."""
+    with tempfile.TemporaryDirectory(prefix="enhance-") as folder:
+        # By way of a file: from memory, ncnn would go on using bytes that Python has freed.
+        weights = Path(folder) / "weights.bin"
+        weights.write_bytes(model.weights)
+        return bool(net.load_param_mem(model.param) or net.load_model(str(weights)))
