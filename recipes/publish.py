@@ -1,6 +1,6 @@
 """Put trained weights on the shelf: check a file, copy it to weights/ and write its catalog entry.
 
-    python recipes/publish.py FILE.safetensors --summary "one line" [--default]
+    python recipes/publish.py FILE.safetensors --summary "one line" [--tier fast|default|best]
 
 The entry's name is the recipe's; an entry of that name is replaced. Scores come afterwards: `make cards`.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.checkpoints.catalog import TASKS, Weights, read_catalog
+from enhance_cli.checkpoints.catalog import TASKS, TIERS, Weights, read_catalog
 from enhance_cli.checkpoints.reader import LoadedNet, load_file
 
 SHELF = Path(__file__).parents[1] / "weights"
@@ -27,14 +27,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Publish trained weights in weights/.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--summary", help="one line for `enhance models list` [keep the old one]")
-    parser.add_argument("--default", action="store_true", help="taken unasked [keep as it was]")
+    parser.add_argument("--tier", choices=TIERS, help="what --model finds it by [keep the old one]")
     wish = parser.parse_args()
     net = load_file(wish.file)
     known = {weights.name: weights for weights in read_catalog(CATALOG)} if CATALOG.exists() else {}
     name = json.loads(net.metadata["recipe"])["name"]
     old = known.get(name)
     record = record_of(net, name, wish.summary or (old.summary if old else ""))
-    known[name] = replace(record, default=wish.default or (old is not None and old.default))
+    known[name] = replace(record, tier=wish.tier or (old.tier if old else None))
     shutil.copyfile(wish.file, SHELF / record.file)
     write_catalog(known.values())
 

@@ -106,7 +106,7 @@ def _check_names(what: str, names: Sequence[str]) -> None:
 
 def _shelf(choice: Choice, load: Load) -> Iterator[Candidate]:
     for name in dict.fromkeys(choice.models):
-        if name != BASELINE_ONLY:
+        if name != BASELINE_ONLY and name not in catalog.TIERS:
             yield _always(load(catalog.find(name)))
 
 
@@ -163,13 +163,20 @@ def _works(
 ) -> Iterator[Work]:
     if isinstance(setting, JpegColour) and dataset.gray:
         return
-    if candidates:
-        nets = [one.net_for(setting) for one in candidates if setting.task in one.tasks]
-        yield from (Work(dataset, setting, net) for net in nets if fits(net, setting))
-    elif BASELINE_ONLY in choice.models:
-        yield Work(dataset, setting, None)
-    else:
-        yield Work(dataset, setting, _default_net(dataset, setting, load))
+    nets = _named(setting, candidates)
+    tiers = [name for name in choice.models if name in catalog.TIERS]
+    if not candidates and not choice.models:
+        tiers = ["default"]
+    nets += [_of_tier(tier, dataset, setting, load) for tier in tiers]
+    if not candidates and not tiers:
+        nets = [None]
+    # Two tiers may be served by the same weights.
+    yield from (Work(dataset, setting, net) for net in {id(net): net for net in nets}.values())
+
+
+def _named(setting: Setting, candidates: Sequence[Candidate]) -> list[LoadedNet | None]:
+    nets = [one.net_for(setting) for one in candidates if setting.task in one.tasks]
+    return [net for net in nets if fits(net, setting)]
 
 
 def fits(net: LoadedNet, setting: Setting) -> bool:
@@ -177,13 +184,13 @@ def fits(net: LoadedNet, setting: Setting) -> bool:
     return net.task == setting.task and (net.spec.pre_upsampled or net.spec.scale == setting.scale)
 
 
-def _default_net(dataset: Dataset, setting: Setting, load: Load) -> LoadedNet | None:
-    """The shipped default; None where nothing is shipped for the setting, which leaves the baseline."""
+def _of_tier(tier: str, dataset: Dataset, setting: Setting, load: Load) -> LoadedNet | None:
+    """What is shipped of a tier; None where nothing is shipped for the setting, which leaves the baseline."""
     shipped = {(weights.task, weights.scale) for weights in catalog.catalog()}
     if (setting.task, setting.scale) not in shipped:
         return None
     gray = setting.gray or dataset.gray
-    return load(catalog.default_for(setting.task, scale=setting.scale, gray=gray))
+    return load(catalog.of_tier(tier, setting.task, scale=setting.scale, gray=gray))
 
 
 def _nothing_fits(idle: Sequence[Candidate], datasets: Sequence[Dataset]) -> str:

@@ -18,6 +18,8 @@ else:
 
 TASKS = ("sr", "dejpeg", "denoise", "deblur", "demosaic")
 COLOURS = ("y", "gray", "rgb")
+TIERS = ("fast", "default", "best")
+"""From the quickest to the most thorough; a task takes "default" unasked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +42,8 @@ class Weights:
     """"y", "gray" or "rgb", as in ArchSpec."""
     condition_range: tuple[float, float] | None = None
     """Smallest and largest condition trained for (sigma 0..255 or quality 1..100), both included."""
-    default: bool = False
-    """Whether a task takes it unasked."""
+    tier: str | None = None
+    """One of `TIERS`, by which `--model` finds it too; None for weights that go by their name alone."""
     licence: str
     parameters: int
     """How many numbers were trained."""
@@ -65,8 +67,8 @@ def find(name: str) -> Weights:
     )
 
 
-def default_for(task: str, *, scale: int = 1, gray: bool) -> Weights:
-    """What a task takes unasked: of its task and scale, a default first, then one of fitting colour.
+def of_tier(tier: str, task: str, *, scale: int = 1, gray: bool) -> Weights:
+    """What a task takes of a tier, or of the nearest that has weights of its scale; then by fitting colour.
 
     `gray` says whether the picture has one channel.  ModelError where nothing has that task and scale.
     """
@@ -76,7 +78,12 @@ def default_for(task: str, *, scale: int = 1, gray: bool) -> Weights:
         scales = ", ".join(str(scale) for scale in sorted({weights.scale for weights in of_task}))
         raise ModelError(f"no model for {task} at scale {scale}; scales there are: {scales or 'none'}")
     colours = ("gray", "y") if gray else ("rgb",)
-    return max(fitting, key=lambda weights: (weights.default, weights.colour in colours))
+    return min(fitting, key=lambda weights: (_distance(tier, weights.tier), weights.colour not in colours))
+
+
+def _distance(wanted: str, tier: str | None) -> int:
+    """How far apart two tiers are; weights without a tier come last."""
+    return abs(TIERS.index(wanted) - TIERS.index(tier)) if tier else len(TIERS)
 
 
 def read_catalog(path: Path) -> tuple[Weights, ...]:
@@ -123,7 +130,7 @@ EXPECTED = {
     "scale": "a positive whole number",
     "colour": f"one of {', '.join(COLOURS)}",
     "condition_range": "two rising numbers",
-    "default": "true or false",
+    "tier": f"one of {', '.join(TIERS)}",
     "licence": "a non-empty string",
     "parameters": "a positive whole number",
     "summary": "a non-empty string",
@@ -132,8 +139,6 @@ EXPECTED = {
 
 def _valid(key: str, value: Any) -> bool:
     match key:
-        case "default":
-            return isinstance(value, bool)
         case "scale" | "parameters":
             return _is_number(value, int) and value > 0
         case "condition_range":
@@ -154,6 +159,8 @@ def _valid(key: str, value: Any) -> bool:
             return value in TASKS
         case "colour":
             return value in COLOURS
+        case "tier":
+            return value in TIERS
     return True
 
 

@@ -30,7 +30,7 @@ TaskOption = Annotated[
 ScaleOption = Annotated[
     float | None, typer.Option(help="Enlargement, where it holds several.", show_default=False)
 ]
-COLUMNS = ("name", "task", "scale", "colour", "parameters", "licence", "summary")
+COLUMNS = ("name", "tier", "task", "scale", "colour", "parameters", "licence", "summary")
 
 
 def _names() -> list[str]:
@@ -158,8 +158,7 @@ def _load(file: Path, task: Task | None, scale: float | None, options: list[str]
 
 def _row(weights: Weights) -> tuple[str, ...]:
     values = asdict(weights)
-    star = "*" if weights.default else ""
-    return tuple(f"{values[column]}{star if column == 'name' else ''}" for column in COLUMNS)
+    return tuple(str(values[column] or "") for column in COLUMNS)
 
 
 def _json(weights: Weights) -> str:

@@ -22,9 +22,9 @@ Format = Literal["png", "jpg", "jpeg", "webp", "tiff", "bmp", "ppm", "same"]
 
 def _model_names() -> list[str]:
     """For shell completion."""
-    from enhance_cli.checkpoints.catalog import catalog
+    from enhance_cli.checkpoints.catalog import TIERS, catalog
 
-    return [weights.name for weights in catalog()]
+    return [*TIERS, *(weights.name for weights in catalog())]
 
 
 def _remember(context: typer.Context, value: bool) -> bool:
@@ -68,7 +68,11 @@ MaxPixels = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Weights by name (enhance models list).", autocompletion=_model_names),
+    typer.Option(
+        metavar="NAME",
+        help="fast, default, best, or weights by name (enhance models list).",
+        autocompletion=_model_names,
+    ),
 ]
 WeightsFile = Annotated[
     str | None, typer.Option("--weights", metavar="FILE", help="Weights from a file, ours or the authors'.")

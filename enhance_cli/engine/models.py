@@ -31,7 +31,7 @@ class Model:
 
 
 class Models:
-    """The weights of one run: those named, or the catalog's defaults by colour and enlargement."""
+    """The weights of one run: those named, or the catalog's of one tier by colour and enlargement."""
 
     def __init__(
         self,
@@ -44,15 +44,17 @@ class Models:
     ) -> None:
         """ModelError if `name` is unknown, `file` is no weights file, or either is for another task.
 
-        `wanted`: what a foreign `file` may leave open; its task is `task`.
+        `name` may be a tier; it is "default" if neither is given.  `wanted`: what a foreign `file` may
+        leave open; its task is `task`.
         """
         self._task = task
         self._settings = settings
         self._loaded: dict[str, Model] = {}
         self._fixed: Weights | Model | None = None
+        self._tier = name if name in catalog.TIERS else "default"
         if file is not None:
             self._fixed = self._from_file(file, replace(wanted or Wanted(), task=task))
-        elif name is not None:
+        elif name is not None and name != self._tier:
             self._fixed = catalog.find(name)
             if self._fixed.task != task:
                 raise ModelError(
@@ -82,7 +84,7 @@ class Models:
             return (_used(self._fixed),)
         scales = self._scales() if factor is None else [self._scale_for(factor)]
         found = [
-            catalog.default_for(self._task, scale=scale, gray=gray)
+            catalog.of_tier(self._tier, self._task, scale=scale, gray=gray)
             for scale in scales
             for gray in (False, True)
         ]
@@ -97,10 +99,13 @@ class Models:
             )
         if isinstance(self._fixed, Model):
             return self._fixed
-        weights = self._fixed or catalog.default_for(self._task, scale=self._scale_for(factor), gray=gray)
+        weights = self._fixed or self._chosen(factor, gray)
         if weights.name not in self._loaded:
             self._loaded[weights.name] = self._from_catalog(weights)
         return self._loaded[weights.name]
+
+    def _chosen(self, factor: float, gray: bool) -> Weights:
+        return catalog.of_tier(self._tier, self._task, scale=self._scale_for(factor), gray=gray)
 
     def _scale_for(self, factor: float) -> int:
         scales = self._scales()

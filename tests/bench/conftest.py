@@ -56,7 +56,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         task = "sr"
         scale = 2
         colour = "rgb"
-        default = true
+        tier = "default"
         licence = "MIT"
         parameters = 1
         summary = "For tests."

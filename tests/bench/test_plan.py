@@ -79,6 +79,17 @@ def test_the_default_is_of_the_colour_that_is_measured(
     assert {work.net.name for work in works} == {expected}
 
 
+def test_tiers_are_measured_side_by_side_and_the_same_weights_once(
+    root: Path, shipped: str, monkeypatch: pytest.MonkeyPatch
+):
+    one = replace(catalog.find(shipped), tier="default")
+    shelf = (one, replace(one, name="quick", tier="fast"))
+    monkeypatch.setattr(catalog, "catalog", lambda: shelf)
+    works = plan(choose(["Set5"], root), Choice(models=("fast", "default", "best")), named=True)
+    assert brief(works)[:2] == [("Set5", "x2", "quick"), ("Set5", "x2", shipped)]
+    assert [net for _, _, net in brief(works)[2:]] == [None, None]
+
+
 def test_a_network_that_wants_an_enlarged_input_fits_every_scale(root: Path, tmp_path: Path):
     path, parameters = tmp_path / "aim.safetensors", {"n_modules": 1, "n_feats": 8}
     save_file(path, AIM(**parameters), arch="aim", parameters=parameters, task="sr", metadata={})

@@ -9,18 +9,18 @@ from enhance_cli.arch import contract
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints import catalog as module
 from enhance_cli.checkpoints import store
-from enhance_cli.checkpoints.catalog import catalog, default_for, find
+from enhance_cli.checkpoints.catalog import catalog, find, of_tier
 from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.errors import ModelError
 
 
 def test_records_hold_what_the_tables_say(write_catalog, table):
-    write_catalog(table(), table(name='"other"', scale=None, condition_range=None, default=None))
+    write_catalog(table(), table(name='"other"', scale=None, condition_range=None, tier=None))
     first, second = catalog()
     assert (first.name, first.colour, first.parameters) == ("small", "gray", 200)
     assert first.condition_range == (5.0, 50.5)
-    assert first.default
-    assert (second.scale, second.condition_range, second.default) == (1, None, False)
+    assert first.tier == "default"
+    assert (second.scale, second.condition_range, second.tier) == (1, None, None)
     with pytest.raises(FrozenInstanceError):
         first.name = "x"
 
@@ -46,7 +46,7 @@ def test_an_empty_catalog_is_no_error(write_catalog):
         ({"parameters": "1.5"}, "positive whole number"),
         ({"condition_range": "[1]"}, "two rising numbers"),
         ({"condition_range": "[9, 1]"}, "two rising numbers"),
-        ({"default": "1"}, "true or false"),
+        ({"tier": '"slow"'}, "one of fast, default, best"),
         ({"name": '""'}, "non-empty string"),
     ],
 )
@@ -87,21 +87,21 @@ def test_finding_by_name_or_being_told_what_is_near(write_catalog, table):
 
 def test_the_default_of_a_task(write_catalog, table):
     write_catalog(
-        table(name='"slow"', default="false"),
+        table(name='"slow"', tier=None),
         table(name='"gray"'),
         table(name='"rgb"', colour='"rgb"'),
         table(name='"x2"', task='"sr"', scale="2", colour='"y"'),
-        table(name='"x3 rgb"', task='"sr"', scale="3", colour='"rgb"', default="false"),
+        table(name='"x3 rgb"', task='"sr"', scale="3", colour='"rgb"', tier=None),
     )
-    assert default_for("denoise", gray=True).name == "gray"
-    assert default_for("denoise", gray=False).name == "rgb"
-    assert default_for("sr", scale=2, gray=True).name == "x2"
-    assert default_for("sr", scale=2, gray=False).name == "x2"
-    assert default_for("sr", scale=3, gray=False).name == "x3 rgb"
+    assert of_tier("default", "denoise", gray=True).name == "gray"
+    assert of_tier("default", "denoise", gray=False).name == "rgb"
+    assert of_tier("default", "sr", scale=2, gray=True).name == "x2"
+    assert of_tier("default", "sr", scale=2, gray=False).name == "x2"
+    assert of_tier("default", "sr", scale=3, gray=False).name == "x3 rgb"
     with pytest.raises(ModelError, match="scale 4; scales there are: 2, 3"):
-        default_for("sr", scale=4, gray=False)
+        of_tier("default", "sr", scale=4, gray=False)
     with pytest.raises(ModelError, match="none"):
-        default_for("deblur", gray=False)
+        of_tier("default", "deblur", gray=False)
 
 
 def test_words_agree_with_the_contract_of_networks():
@@ -131,6 +131,18 @@ def test_shipped_weights_are_what_the_catalog_says(weights):
     assert net.licence == weights.licence
 
 
-def test_each_shipped_task_scale_and_colour_has_one_default():
-    defaults = [(each.task, each.scale, each.colour) for each in shipped() if each.default]
-    assert len(defaults) == len(set(defaults))
+def test_a_tier_that_is_missing_is_served_by_the_nearest(write_catalog, table):
+    write_catalog(
+        table(name='"named"', tier=None),
+        table(name='"slow"', tier='"best"'),
+        table(name='"usual"'),
+        table(name='"x2"', task='"sr"', scale="2", tier='"fast"'),
+    )
+    tiers = ("fast", "default", "best")
+    assert [of_tier(tier, "denoise", gray=True).name for tier in tiers] == ["usual", "usual", "slow"]
+    assert {of_tier(tier, "sr", scale=2, gray=True).name for tier in tiers} == {"x2"}
+
+
+def test_each_shipped_task_scale_and_colour_has_one_of_each_tier():
+    tiers = [(each.task, each.scale, each.colour, each.tier) for each in shipped() if each.tier]
+    assert len(tiers) == len(set(tiers))

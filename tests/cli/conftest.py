@@ -65,7 +65,7 @@ def shelf(tmp_path_factory) -> Path:
             "task": task,
             "scale": spec.scale,
             "colour": spec.colour,
-            "default": True,
+            "tier": "default",
             "licence": "MIT",
             "parameters": 1,
             "summary": "A tiny network.",

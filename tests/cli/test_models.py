@@ -9,14 +9,14 @@ from enhance_cli.checkpoints import store
 from enhance_cli.cli import models
 
 
-def test_list_prints_one_line_each_and_stars_defaults(enhance):
+def test_list_prints_one_line_each_with_its_tier(enhance):
     outcome = enhance("models", "list")
     assert outcome.code == 0
     header, *rows = outcome.out.decode().splitlines()
-    assert header.split()[:4] == ["name", "task", "scale", "colour"]
-    assert rows[0].split()[:4] == ["tiny-sr-x2*", "sr", "2", "rgb"]
+    assert header.split()[:5] == ["name", "tier", "task", "scale", "colour"]
+    assert rows[0].split()[:5] == ["tiny-sr-x2", "default", "sr", "2", "rgb"]
     events = enhance("models", "list", "--json").events
-    assert [one["name"] for one in events] == [row.split()[0].rstrip("*") for row in rows]
+    assert [one["name"] for one in events] == [row.split()[0] for row in rows]
     assert all(one["schema"] == 1 and one["event"] == "model" for one in events)
 
 

@@ -10,7 +10,7 @@ from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import ModelError, UsageError
 
 
-def weights(name, task, scale=1, colour="rgb", condition_range=None):
+def weights(name, task, scale=1, colour="rgb", condition_range=None, tier="default"):
     return Weights(
         name=name,
         file=f"{name}.safetensors",
@@ -20,7 +20,7 @@ def weights(name, task, scale=1, colour="rgb", condition_range=None):
         scale=scale,
         colour=colour,
         condition_range=condition_range,
-        default=True,
+        tier=tier,
         licence="MIT",
         parameters=1,
         summary="",
@@ -68,6 +68,20 @@ def test_candidates_are_all_that_may_serve(choose):
     names = {factor: [one.name for one in choose("sr").candidates(factor)] for factor in (2.0, 3.0, None)}
     assert names == {2.0: ["x2"], 3.0: ["x4", "x4-gray"], None: ["x2", "x4", "x4-gray"]}
     assert choose.loaded == []
+
+
+def test_a_tier_is_served_by_the_nearest_that_there_is(choose, monkeypatch):
+    shelf = (*SHELF, weights("x4-fast", "sr", 4, tier="fast"), weights("x4-own", "sr", 4, tier=None))
+    monkeypatch.setattr(catalog, "catalog", lambda: shelf)
+
+    def names(tier):
+        chosen = choose("sr", tier)
+        assert chosen.fixed_name is None
+        assert chosen.fixed_scale is None
+        return [chosen.model(gray=False, factor=factor).used.name for factor in (2.0, 4.0)]
+
+    assert names("fast") == ["x2", "x4-fast"]
+    assert names("best") == names("default") == names(None) == ["x2", "x4"]
 
 
 def test_a_name_fixes_the_weights(choose):
