@@ -11,6 +11,8 @@ RGB_MEAN = (0.4488, 0.4371, 0.4040)
 """Mean of the DIV2K training pictures, for values in 0..1."""
 STAGES = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 """Enlargements by sub-pixel shuffle that make up each scale."""
+GPU_SCORES = 1 << 26
+"""Scores of pairs of places that attention holds at once on a GPU, where many small steps take longer."""
 
 
 def conv_chain(
@@ -57,6 +59,11 @@ def channel_gate(n_feats: int, reduction: int) -> nn.Sequential:
         raise ValueError(f"reduction must be 1 to {n_feats} for {n_feats} features, not {reduction}")
     narrow = n_feats // reduction
     return nn.Sequential(conv(n_feats, narrow, 1), nn.ReLU(), conv(narrow, n_feats, 1), nn.Sigmoid())
+
+
+def most_scores(device: torch.device, elsewhere: int) -> int:
+    """Scores to hold at once on that device: GPU_SCORES on a GPU, and `elsewhere` where caches are small."""
+    return GPU_SCORES if device.type in ("cuda", "mps") else elsewhere
 
 
 class MeanShift(nn.Conv2d):

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from enhance_cli.arch.blocks import MeanShift, conv
+from enhance_cli.arch.blocks import MeanShift, conv, most_scores
 from enhance_cli.arch.contract import ArchSpec
 
-MOST_SCORES = 1 << 24
-"""Scores of pairs of places that are held at once; one row of places must fit, whatever it takes."""
+MOST_SCORES = 1 << 21
+"""Scores of pairs of places that are held at once, few enough for caches; one row of places must fit,
+whatever it takes."""
 SHARPNESS = 10.0
 """Factor of the normalised matches before the softmax."""
 KERNELS = {2: (6, 2), 3: (9, 3), 4: (8, 2)}
@@ -131,7 +132,7 @@ class InScaleAttention(nn.Module):
         queries = self.conv_match1(x).flatten(2).transpose(1, 2)
         keys = self.conv_match2(x).flatten(2)
         values = self.conv_assembly(x).flatten(2).transpose(1, 2)
-        n_queries = max(1, MOST_SCORES // keys.shape[2])
+        n_queries = max(1, most_scores(x.device, MOST_SCORES) // (keys.shape[0] * keys.shape[2]))
         parts = [torch.softmax(some @ keys, 2) @ values for some in queries.split(n_queries, 1)]
         return torch.cat(parts, 1).transpose(1, 2).unflatten(2, x.shape[2:])
 
@@ -165,7 +166,8 @@ class CrossScaleAttention(nn.Module):
         sharpness = SHARPNESS / torch.maximum(squares.sqrt(), self.escape_NaN).flatten(1)
         values = F.pixel_unshuffle(self.conv_assembly(x), self.factor).flatten(2).transpose(1, 2)
         bands = []
-        n_rows = max(1, MOST_SCORES // (width * keys.shape[2] * keys.shape[3]) - 4)
+        row = width * keys.shape[0] * keys.shape[2] * keys.shape[3]
+        n_rows = max(1, most_scores(x.device, MOST_SCORES) // row - 4)
         for top in range(0, height, n_rows):
             # Weights of places need patches one row beyond, and those their places another.
             outer = slice(max(0, top - 2), top + n_rows + 2)

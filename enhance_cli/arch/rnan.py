@@ -13,11 +13,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from enhance_cli.arch.blocks import MeanShift, ResBlock, conv, upsampler
+from enhance_cli.arch.blocks import MeanShift, ResBlock, conv, most_scores, upsampler
 from enhance_cli.arch.contract import ArchSpec
 
-MOST_SCORES = 1 << 24
-"""Scores of pairs of pixels that are held at once."""
+MOST_SCORES = 1 << 20
+"""Scores of pairs of pixels that are held at once: 4 MiB, which caches hold, too."""
 
 
 class RNAN(nn.Module):
@@ -132,11 +132,11 @@ class NonLocal(nn.Module):
         """x: (N, n_feats, H, W), same shape out."""
         queries, keys, values = (embed(x).flatten(2) for embed in (self.theta, self.phi, self.g))
         # A key's softmax needs all queries but no other key: parts of the keys can be added up.
-        n_keys = max(1, MOST_SCORES // queries.shape[2])
+        n_keys = max(1, most_scores(x.device, MOST_SCORES) // (queries.shape[0] * queries.shape[2]))
         gathered = torch.zeros_like(values)
         for key, value in zip(keys.split(n_keys, 2), values.split(n_keys, 2), strict=True):
             weights = torch.softmax(key.transpose(1, 2) @ queries, 2)
-            gathered = gathered + value @ weights
+            gathered = torch.baddbmm(gathered, value, weights)
         return x + self.W(gathered.unflatten(2, x.shape[2:]))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from enhance_cli.arch.blocks import MeanShift, channel_gate, conv, upsampler
+from enhance_cli.arch.blocks import MeanShift, channel_gate, conv, most_scores, upsampler
 from enhance_cli.arch.contract import ArchSpec
 
 N_STEPS = 5
@@ -151,7 +151,7 @@ class NonLocal(nn.Module):
         """x: (N, n_feats, H, W), H and W at least 2, same shape out."""
         queries, keys, values = (f(x).flatten(2).mT for f in (self.theta, self.phi, self.g))
         # The softmax is over the keys, so any part of the queries can be done by itself.
-        part = max(1, SCORES // (keys.shape[0] * keys.shape[1]))
+        part = max(1, most_scores(x.device, SCORES) // (keys.shape[0] * keys.shape[1]))
         y = torch.cat([(q @ keys.mT).softmax(2) @ values for q in queries.split(part, 1)], 1)
         return x + self.W(y.mT.unflatten(2, x.shape[2:]))
 

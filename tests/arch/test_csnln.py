@@ -83,6 +83,23 @@ def test_a_row_of_scores_at_a_time_is_held_where_memory_is_small(monkeypatch):
 
 
 @torch.no_grad()
+def test_a_batch_shares_the_scores_that_may_be_held(monkeypatch):
+    sizes, softmax = [], torch.softmax
+
+    def watched(scores, axis):
+        sizes.append(scores.numel())
+        return softmax(scores, axis)
+
+    monkeypatch.setattr(csnln, "MOST_SCORES", 40_000)
+    monkeypatch.setattr(torch, "softmax", watched)
+    for attention in (CrossScaleAttention(8, 2), InScaleAttention(8)):
+        for n in (1, 2):
+            attention(torch.rand(n, 8, 20, 16))
+            assert 20_000 < max(sizes) <= 40_000
+            sizes.clear()
+
+
+@torch.no_grad()
 def test_the_cell_is_one_and_the_tail_joins_what_each_round_enlarged():
     net = CSNLN(scale=2, n_feats=4, depth=3)
     x = torch.rand(1, 3, 6, 4)

@@ -43,8 +43,9 @@ def test_every_key_gives_away_a_whole_however_many_are_taken_at_once(monkeypatch
     torch.testing.assert_close(block(x), x + block.W(expected))
 
 
+@pytest.mark.parametrize(("n", "expected"), [(1, [90] * 10), (2, [60] * 30)])
 @torch.no_grad()
-def test_no_more_scores_than_allowed_are_held_at_once(monkeypatch):
+def test_no_more_scores_than_allowed_are_held_at_once(monkeypatch, n, expected):
     sizes, softmax = [], torch.softmax
 
     def watched(scores, axis):
@@ -53,8 +54,8 @@ def test_no_more_scores_than_allowed_are_held_at_once(monkeypatch):
 
     monkeypatch.setattr(rnan, "MOST_SCORES", 100)
     monkeypatch.setattr(torch, "softmax", watched)
-    NonLocal(8)(torch.rand(1, 8, 5, 6))
-    assert sizes == [90] * 10
+    NonLocal(8)(torch.rand(n, 8, 5, 6))
+    assert sizes == expected
 
 
 @torch.no_grad()
