@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 SMALLEST = 64
 """No tile is chosen smaller than this, however large the network is."""
@@ -71,34 +72,36 @@ class Tile:
 def plan(height: int, width: int, tile: int, halo: int, multiple: int) -> tuple[Tile, ...]:
     """Tiles, row by row, whose cores cover the picture once.
 
-    `height` and `width` are multiples of `multiple`.  `tile` is the largest side of a core (raised to a
-    multiple; 0 means the whole picture).  Cores are evened out, so that none is a narrow remainder.
+    `height` and `width` are multiples of `multiple`.  `tile` is the side of a core between two halos (raised
+    to a multiple; 0 means the whole picture).  All padded boxes have one size, at most `tile` and two halos,
+    evened out so that none is needlessly large: at the border, cores reach further instead of the halo.
     """
     if height % multiple or width % multiple:
         raise ValueError(f"{width}x{height} is not a multiple of {multiple}")
-    reach = round_up(halo, multiple)
-    rows, columns = (_spans(side, tile, multiple) for side in (height, width))
+    rows, columns = (_spans(side, tile, round_up(halo, multiple), multiple) for side in (height, width))
     return tuple(
         Tile(
-            core=Box(top, left, bottom, right),
-            padded=Box(
-                max(0, top - reach),
-                max(0, left - reach),
-                min(height, bottom + reach),
-                min(width, right + reach),
-            ),
+            core=Box(row.start, column.start, row.stop, column.stop),
+            padded=Box(around_row.start, around_column.start, around_row.stop, around_column.stop),
         )
-        for top, bottom in rows
-        for left, right in columns
+        for row, around_row in rows
+        for column, around_column in columns
     )
 
 
-def _spans(length: int, tile: int, multiple: int) -> list[tuple[int, int]]:
-    if tile == 0 or length <= tile:
-        return [(0, length)]
-    count = math.ceil(length / round_up(tile, multiple))
-    step = round_up(math.ceil(length / count), multiple)
-    return [(start, min(start + step, length)) for start in range(0, length, step)]
+def _spans(length: int, tile: int, reach: int, multiple: int) -> list[tuple[slice, slice]]:
+    """Cores along one axis and what is padded around them."""
+    step = round_up(tile, multiple)
+    if tile == 0 or length <= step + 2 * reach:
+        return [(slice(0, length), slice(0, length))]
+    count = math.ceil((length - 2 * reach) / step)
+    step = round_up(math.ceil((length - 2 * reach) / count), multiple)
+    size = step + 2 * reach
+    starts = [min(i * step, length - size) for i in range(count)]
+    edges = [0, *(start + reach for start in starts[1:]), length]
+    return [
+        (slice(*core), slice(start, start + size)) for core, start in zip(pairwise(edges), starts, strict=True)
+    ]
 
 
 def choose(height: int, width: int, pixels: int, halo: int, multiple: int) -> int:

@@ -6,7 +6,14 @@ from enhance_cli.engine.tiles import SMALLEST, Box, choose, plan, round_up, smal
 
 @pytest.mark.parametrize(
     ("height", "width", "tile", "halo", "multiple"),
-    [(1, 1, 0, 5, 1), (40, 24, 16, 3, 8), (100, 7, 30, 9, 1), (64, 64, 64, 12, 4), (96, 160, 33, 40, 8)],
+    [
+        (1, 1, 0, 5, 1),
+        (40, 24, 8, 3, 8),
+        (100, 7, 30, 9, 1),
+        (64, 64, 64, 12, 4),
+        (136, 288, 33, 40, 8),
+        (301, 77, 10, 4, 1),
+    ],
 )
 def test_cores_cover_the_picture_once_and_halos_stop_at_its_border(height, width, tile, halo, multiple):
     covered = np.zeros((height, width), int)
@@ -22,13 +29,26 @@ def test_cores_cover_the_picture_once_and_halos_stop_at_its_border(height, width
         assert padded.bottom == height or padded.bottom - core.bottom >= halo
         assert padded.right == width or padded.right - core.right >= halo
         if tile:
-            assert core.bottom - core.top <= round_up(tile, multiple)
+            assert padded.bottom - padded.top <= round_up(tile, multiple) + 2 * round_up(halo, multiple)
     assert (covered == 1).all()
 
 
-def test_cores_are_evened_out():
-    widths = [tile.core.right - tile.core.left for tile in plan(8, 66, 64, 1, 1)]
-    assert widths == [33, 33]
+@pytest.mark.parametrize("width", range(80, 400, 8))
+def test_all_tiles_have_one_size_and_no_core_is_empty(width):
+    cut = plan(200, width, 40, 10, 8)
+    assert len({(piece.padded.bottom - piece.padded.top, piece.padded.area) for piece in cut}) == 1
+    assert all(piece.core.area for piece in cut)
+
+
+def test_sizes_are_evened_out_and_the_border_takes_no_halo():
+    cores = [(tile.core.left, tile.core.right) for tile in plan(8, 110, 60, 10, 1)]
+    padded = [(tile.padded.left, tile.padded.right) for tile in plan(8, 110, 60, 10, 1)]
+    assert (cores, padded) == ([(0, 55), (55, 110)], [(0, 65), (45, 110)])
+
+
+def test_what_fits_with_its_halo_is_not_cut():
+    assert len(plan(8, 80, 60, 10, 1)) == 1
+    assert len(plan(8, 81, 60, 10, 1)) == 2
 
 
 def test_zero_means_the_whole_picture():
