@@ -20,6 +20,8 @@ CPU_BYTES, CPU_PIXELS = 1 << 30, 1 << 20
 GPU_BYTES, GPU_PIXELS = 4 << 30, 4 << 20
 LIVE_MAPS = 3
 """Feature maps of the largest size that are alive at once: input, output and skip of a layer."""
+TENSOR_CORES = (7, 0)
+"""NVIDIA's first compute capability with them; before, float16 was slower than float32 on most cards."""
 PROBE = 32
 """Side of the picture on which feature maps are measured."""
 WIDEST = 256
@@ -46,8 +48,9 @@ class Runtime:
 def resolve(settings: EngineSettings, spec: ArchSpec) -> Runtime:
     """Choose device and precision; DeviceError if what was asked for is not there.
 
-    Only "auto" falls back: the device from CUDA to Apple's MPS to the CPU; the precision to bfloat16 on
-    CUDA where the network stands it, and to float32 everywhere else.  The backend is torch for now:
+    Only "auto" falls back: the device from CUDA to Apple's MPS to the CPU; the precision, on CUDA, from
+    float16, which rounds an eighth as much as bfloat16, to that to float32, by what chip and network stand,
+    and to float32 everywhere else.  The backend is torch for now:
     whether ncnn can take over is a question of the network (`backends.choice`).
     """
     ncnn = settings.backend == "ncnn"
@@ -127,8 +130,7 @@ def _has_mps() -> bool:
 
 def _dtype(asked: str, device: torch.device, spec: ArchSpec) -> torch.dtype:
     if asked == "auto":
-        reduced = device.type == "cuda" and "bfloat16" in spec.half and _has_bfloat16(device)
-        return torch.bfloat16 if reduced else torch.float32
+        return _fastest(device, spec)
     if asked not in DTYPES:
         raise DeviceError(f"unknown precision {asked!r}; use auto, {', '.join(DTYPES)}")
     if asked == "float32":
@@ -140,6 +142,18 @@ def _dtype(asked: str, device: torch.device, spec: ArchSpec) -> torch.dtype:
     if asked == "float16" and device.type == "cpu":
         raise DeviceError("float16 is slower than float32 on a CPU; use --precision float32 or bfloat16")
     return DTYPES[asked]
+
+
+def _fastest(device: torch.device, spec: ArchSpec) -> torch.dtype:
+    if device.type != "cuda":
+        return torch.float32
+    if "float16" in spec.half and _has_fast_float16(device):
+        return torch.float16
+    return torch.bfloat16 if "bfloat16" in spec.half and _has_bfloat16(device) else torch.float32
+
+
+def _has_fast_float16(device: torch.device) -> bool:
+    return torch.cuda.get_device_capability(device) >= TENSOR_CORES
 
 
 def _has_bfloat16(device: torch.device) -> bool:

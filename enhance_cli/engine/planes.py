@@ -9,7 +9,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from enhance_cli.arch.contract import Colour
 from enhance_cli.engine.tiles import Box
@@ -99,6 +101,16 @@ def from_net(y: NDArray[np.float32], colour: Colour, *, gray: bool, backdrop: Pl
     assert colour == "y"
     chroma = rgb_to_ycbcr(backdrop)[..., 1:]
     return ycbcr_to_rgb(np.concatenate([y[0].transpose(1, 2, 0), chroma], axis=2))
+
+
+def to_levels(y: Tensor, *, gray: bool) -> Tensor:
+    """Result (N, C, h, w) without a backdrop -> (h, w, 1 or 3) uint8 on the same device.
+
+    What `from_net` and `from_float` give, where a fourth of the bytes is left to be copied.
+    """
+    colours = y.mean(1) if gray else y.reshape(3, *y.shape[2:])
+    levels = (colours * 255 + 0.5).floor().clamp(0, 255).to(torch.uint8)
+    return levels.permute(1, 2, 0)
 
 
 def fill_hidden(pixels: Pixels, alpha: Pixels) -> Pixels:

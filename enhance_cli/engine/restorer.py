@@ -12,10 +12,11 @@ from torch import Tensor
 
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine.device import Runtime
-from enhance_cli.engine.planes import View, fill_hidden, from_net, to_net
+from enhance_cli.engine.planes import View, fill_hidden, from_net, to_levels, to_net
 from enhance_cli.engine.runner import Batch, OnTile, Runner
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import Box
+from enhance_cli.engine.transfer import fetch
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import from_float
 from enhance_cli.imaging.metadata import for_size
@@ -105,8 +106,8 @@ class Restorer:
         def read(box: Box) -> Batch:
             return np.ascontiguousarray(view.read(box).transpose(2, 0, 1)[None])
 
-        def write(box: Box, y: Batch) -> None:
-            out[box.rows, box.columns] = y[0].transpose(1, 2, 0)
+        def write(box: Box, y: Tensor) -> None:
+            out[box.rows, box.columns] = fetch(y[0].permute(1, 2, 0))
 
         self._runner.run(height, width, self._condition(condition), read, write, None)
         return out
@@ -148,9 +149,12 @@ class Restorer:
         def read(box: Box) -> Batch:
             return to_net(seen.read(box), spec.colour)
 
-        def write(box: Box, y: Batch) -> None:
+        def write(box: Box, y: Tensor) -> None:
+            if canvas.dtype == np.uint8 and not behind and y.device.type != "cpu":
+                canvas[box.rows, box.columns] = fetch(to_levels(y, gray=picture.gray))
+                return
             backdrop = behind.read(box) if behind else None
-            colours = from_net(y, spec.colour, gray=picture.gray, backdrop=backdrop)
+            colours = from_net(fetch(y), spec.colour, gray=picture.gray, backdrop=backdrop)
             canvas[box.rows, box.columns] = colours.clip(0, 1) if keep_plane else from_float(colours, depth)
 
         return canvas, self._runner.run(*inner, self._condition(condition), read, write, on_tile)

@@ -100,7 +100,8 @@ def _spans(length: int, tile: int, reach: int, multiple: int) -> list[tuple[slic
     starts = [min(i * step, length - size) for i in range(count)]
     edges = [0, *(start + reach for start in starts[1:]), length]
     return [
-        (slice(*core), slice(start, start + size)) for core, start in zip(pairwise(edges), starts, strict=True)
+        (slice(*core), slice(start, start + size))
+        for core, start in zip(pairwise(edges), starts, strict=True)
     ]
 
 

@@ -25,6 +25,7 @@ def no_gpu(monkeypatch):
 def two_gpus(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
     monkeypatch.setattr(device, "_has_bfloat16", lambda device: True)
 
 
@@ -45,11 +46,24 @@ def test_what_is_not_there_is_an_error(no_gpu, name):
     assert "\n" not in str(caught.value)
 
 
-def test_auto_takes_the_gpu_in_bfloat16_where_the_network_stands_it(two_gpus):
-    runtime = resolve(EngineSettings(), SPEC)
-    assert (runtime.device.type, runtime.precision, runtime.notes) == ("cuda", "bfloat16", ())
-    fragile = ArchSpec(colour="gray", halo=1, half=("float16",))
-    assert resolve(EngineSettings(), fragile).precision == "float32"
+@pytest.mark.parametrize(
+    ("half", "expected"),
+    [
+        (("bfloat16", "float16"), "float16"),
+        (("float16",), "float16"),
+        (("bfloat16",), "bfloat16"),
+        ((), "float32"),
+    ],
+)
+def test_auto_takes_the_gpu_in_the_precision_that_the_network_stands(two_gpus, half, expected):
+    runtime = resolve(EngineSettings(), replace(SPEC, half=half))
+    assert (runtime.device.type, runtime.precision, runtime.notes) == ("cuda", expected, ())
+
+
+def test_old_gpus_have_no_fast_float16(two_gpus, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (6, 1))
+    monkeypatch.setattr(device, "_has_bfloat16", lambda device: False)
+    assert resolve(EngineSettings(), SPEC).precision == "float32"
 
 
 def test_gpus_are_counted_from_zero(two_gpus):

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+import torch
 
-from enhance_cli.engine.planes import View, fill_hidden, from_net, to_net
+from enhance_cli.engine.planes import View, fill_hidden, from_net, to_levels, to_net
 from enhance_cli.engine.tiles import Box
-from enhance_cli.imaging.colour import rgb_to_y, rgb_to_ycbcr, to_float
+from enhance_cli.imaging.colour import from_float, rgb_to_y, rgb_to_ycbcr, to_float
 from enhance_cli.imaging.resize import imresize
 
 rng = np.random.default_rng(0)
@@ -12,6 +13,15 @@ rng = np.random.default_rng(0)
 def test_at_its_own_size_a_view_is_exact():
     x = rng.integers(0, 65536, (7, 9, 3), dtype=np.uint16)
     np.testing.assert_array_equal(View(x, 7, 9).read(Box(2, 3, 6, 9)), to_float(x)[2:6, 3:9])
+
+
+@pytest.mark.parametrize(
+    ("shape", "gray"), [((3, 1), False), ((1, 3), False), ((1, 3), True), ((1, 1), True)]
+)
+def test_levels_are_those_of_the_way_over_floats(shape, gray):
+    y = rng.uniform(-0.1, 1.1, (*shape, 5, 7)).astype(np.float32)
+    expected = from_float(from_net(y, "rgb", gray=gray, backdrop=None), np.uint8)
+    np.testing.assert_array_equal(to_levels(torch.from_numpy(y), gray=gray).numpy(), expected)
 
 
 def test_floats_beyond_the_range_are_passed_on():

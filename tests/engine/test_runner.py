@@ -5,9 +5,13 @@ import pytest
 import torch
 from torch import nn
 
+from enhance_cli.engine import runner as runner_module
+from enhance_cli.engine.backends.eager import EagerBackend
 from enhance_cli.engine.device import Runtime
 from enhance_cli.engine.restorer import Restorer
+from enhance_cli.engine.runner import Runner
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.tiles import Box
 from enhance_cli.errors import RestoreError
 from enhance_cli.imaging.picture import Picture
 
@@ -74,14 +78,14 @@ def test_only_auto_goes_to_the_cpu(load, monkeypatch, device, ends):
     runner = restorer._runner
     runner._settings = EngineSettings(device=device)
     runner.runtime = Runtime(torch.device("cuda"), torch.bfloat16, "torch")
-    forward = runner._forward
+    restore = runner._restore
 
     def without_gpu(*arguments):
         if runner.runtime.device.type == "cuda":
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return forward(*arguments)
+        return restore(*arguments)
 
-    monkeypatch.setattr(runner, "_forward", without_gpu)
+    monkeypatch.setattr(runner, "_restore", without_gpu)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
     if ends is None:
         with pytest.raises(RestoreError, match="cuda"):
@@ -91,6 +95,103 @@ def test_only_auto_goes_to_the_cpu(load, monkeypatch, device, ends):
     assert (restored.device, restored.precision, restored.tiles) == ("cpu", "float32", 1)
     assert "on the CPU from now on" in restored.warnings[-1]
     assert restorer.restore(GRAY).warnings == ()
+
+
+def at_once(most):
+    """Batches as on a GPU; runner._most, which shrinks when memory runs out, holds too."""
+    return lambda runner, padded, count: min(count, most, runner._most)
+
+
+def sizes(net):
+    return [len(x) for x, *_ in net.module.seen]
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_several_tiles_at_once_give_what_one_after_the_other_gives(load, monkeypatch, ensemble):
+    shown = Picture(np.random.default_rng(0).integers(0, 255, (100, 130, 3), np.uint8))
+    settings = replace(CPU, tile=32, ensemble=ensemble)
+    conv = nn.Conv2d(3, 3, 3, padding=1, bias=False)
+    nn.init.uniform_(conv.weight, 0, 2 / 27)
+    net = load(conv)
+    one_by_one = Restorer(net, settings).restore(shown, keep_plane=True)
+    monkeypatch.setattr(Runner, "_at_once", at_once(5))
+    several = Restorer(net, settings).restore(shown, keep_plane=True)
+    np.testing.assert_allclose(several.plane, one_by_one.plane, atol=1e-6)
+    assert several.tiles == one_by_one.tiles == 16
+
+
+def test_planes_and_tiles_share_a_batch_and_each_is_told_the_strength(load, monkeypatch):
+    monkeypatch.setattr(Runner, "_at_once", at_once(4))
+    net = load(lambda x, level: x, colour="gray", condition="sigma")
+    shown = Picture(np.full((60, 128, 3), 90, np.uint8))
+    Restorer(net, replace(CPU, tile=64)).restore(shown, condition=51)
+    assert [(len(x), level.flatten().tolist()) for x, level in net.module.seen] == [
+        (4, pytest.approx([0.2] * 4)),
+        (2, pytest.approx([0.2] * 2)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("device", "tiles", "expected"),
+    [("cpu", 99, 1), ("cuda", 1, 1), ("cuda", 3, 3), ("cuda", 99, 16), ("mps", 99, 16)],
+)
+def test_a_gpu_takes_as_many_tiles_as_fit_and_a_cpu_one(load, device, tiles, expected):
+    net = load(nn.Conv2d(1, 64, 3, padding=1), colour="gray")
+    runner = Runner(net, CPU)
+    runner.runtime = replace(runner.runtime, device=torch.device(device))
+    runner._backend = EagerBackend(net, runner.runtime.device)
+    assert runner._at_once(Box(0, 0, 128, 128), tiles) == expected
+    if device != "cpu":
+        assert runner._at_once(Box(0, 0, 1024, 1024), tiles) == min(tiles, 4)
+        assert runner._at_once(Box(0, 0, 9000, 9000), tiles) == 1
+
+
+def test_out_of_memory_makes_batches_smaller_before_tiles(load, monkeypatch):
+    def run(x):
+        if len(x) > 2:
+            raise FULL
+        return x
+
+    monkeypatch.setattr(Runner, "_at_once", at_once(8))
+    net = load(run, colour="gray")
+    restorer = Restorer(net, replace(CPU, tile=64))
+    first, second = restorer.restore(GRAY), restorer.restore(GRAY)
+    np.testing.assert_array_equal(first.picture.pixels, GRAY.pixels)
+    assert first.warnings == (
+        "out of memory on cpu with 8 tiles at once: 4 from now on",
+        "out of memory on cpu with 4 tiles at once: 2 from now on",
+    )
+    assert (first.tiles, second.tiles, second.warnings) == (20, 20, ())
+    assert sizes(net) == [8, 4] + [2] * 20
+
+
+def test_memory_that_ran_out_before_the_network_ran_ends_too(load, monkeypatch):
+    monkeypatch.setattr(Runner, "_at_once", at_once(8))
+
+    def send(*arguments):
+        raise FULL
+
+    restorer = Restorer(load(lambda x: x, colour="gray"), replace(CPU, tile=64))
+    restorer.restore(GRAY)
+    monkeypatch.setattr(runner_module, "send", send)
+    with pytest.raises(RestoreError, match="out of memory on cpu"):
+        restorer.restore(GRAY)
+
+
+def test_only_the_unusable_tile_of_a_batch_is_redone(load, monkeypatch):
+    class FailsOnce(FailsInHalf):
+        def forward(self, x):
+            y = super().forward(x)
+            return torch.where((x.mean((1, 2, 3)) > 0.5)[:, None, None, None], y, x)
+
+    pixels = np.full((128, 256, 1), 90, np.uint8)
+    pixels[:, 200:] = 255
+    monkeypatch.setattr(Runner, "_at_once", at_once(8))
+    settings = replace(CPU, precision="bfloat16", tile=64)
+    restored = Restorer(load(FailsOnce(), colour="gray", halo=0), settings).restore(Picture(pixels))
+    np.testing.assert_array_equal(restored.picture.pixels, pixels)
+    assert (restored.tiles, len(restored.warnings)) == (8, 1)
+    assert restored.warnings[0].startswith("2 tiles were unusable")
 
 
 class FailsInHalf(nn.Module):

@@ -11,9 +11,10 @@ class Backend(Protocol):
     """A network that is ready to run."""
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
-        """(1, C, H, W) float32 in 0..value_range, condition (1, 1, 1, 1) or None -> the network's result.
+        """(N, C, H, W) float32 in 0..value_range, condition (N, 1, 1, 1) or None -> the network's result.
 
-        Called in inference mode.  MemoryError or torch's own errors where memory runs out.
+        N is 1 on the CPU.  Called in inference mode.  MemoryError or torch's own errors where memory runs
+        out.
         """
 
     def room(self, wanted: int) -> int:
