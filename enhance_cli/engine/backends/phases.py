@@ -8,7 +8,8 @@ makes them groups of channels, a convolution in groups does them all, `PixelShuf
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import lcm
+from math import lcm, prod
+from typing import cast
 
 from torch import Tensor
 
@@ -18,15 +19,15 @@ from enhance_cli.engine.tiles import round_up
 
 BY_GROUPS = 1
 """ncnn's mode in which the position within a cell is the outer part of a channel's number."""
-
-
 REST = -233
 """A crop to whatever its offsets leave."""
 
 
 def period(graph: Graph) -> int:
     """Pictures whose sides differ by a multiple of this are served by the same `phased` graph."""
-    return lcm(*(d for layer in graph.layers if (d := _dilation(layer)) > 1), *_scales(graph))
+    dilations = lcm(*map(_dilation, graph.layers))
+    # Maps shrunk by n repeat their remainders only after n times as many pixels of the picture.
+    return dilations * prod(map(_shrinking, graph.layers)) if dilations > 1 else 1
 
 
 def phased(graph: Graph, height: int, width: int) -> Graph:
@@ -46,20 +47,25 @@ def phased(graph: Graph, height: int, width: int) -> Graph:
     return replace(graph, layers=tuple(writer.layers))
 
 
-def _scales(graph: Graph) -> list[int]:
-    """By how much sides are divided anywhere; 1 for the networks that have dilated layers so far."""
-    return [integer(layer, 0) for layer in graph.layers if layer.kind == "Reorg"] + [
-        integer(layer, 3) for layer in graph.layers if layer.kind == "Convolution"
-    ]
+def _shrinking(layer: Layer) -> int:
+    """By how much the layer divides sides; where both differ, a multiple of either."""
+    if layer.kind == "Reorg":
+        return integer(layer, 0)
+    if layer.kind in ("Convolution", "ConvolutionDepthWise"):
+        return lcm(integer(layer, 3), integer(layer, 13))
+    if layer.kind == "Interp":
+        return max(1, round(1 / cast(float, layer.options[1])))
+    return 1
 
 
 def _dilation(layer: Layer) -> int:
-    """Of a convolution that can be done by phases: square, without stride, the same size out as in."""
+    """Of a convolution that can be done by phases: square, odd, without stride, the same size out as in."""
     if layer.kind != "Convolution":
         return 1
     kernel, dilation, stride, padding = (integer(layer, key) for key in range(1, 5))
     square = all(integer(layer, key) == integer(layer, 10 + key) for key in range(1, 5))
-    return dilation if square and stride == 1 and 2 * padding == dilation * (kernel - 1) else 1
+    centred = kernel % 2 == 1 and 2 * padding == dilation * (kernel - 1)
+    return dilation if square and stride == 1 and centred else 1
 
 
 @dataclass

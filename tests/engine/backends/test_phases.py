@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine.backends.fold import fold
@@ -29,9 +32,9 @@ class Branches(nn.Module):
         ).repeat_interleave(len(self.convs), 1)
 
 
-def graph_of(module: nn.Module) -> Graph:
+def graph_of(module: nn.Module, spec: ArchSpec = SPEC) -> Graph:
     torch.manual_seed(0)
-    return fold(trace(module.eval().requires_grad_(False), SPEC))
+    return fold(trace(module.eval().requires_grad_(False), spec))
 
 
 @pytest.mark.parametrize("module", [Branches(2, 3, 5), Branches(1, 4, kernel=5), Branches(7)], ids=str)
@@ -40,6 +43,44 @@ def test_a_dilated_network_gives_the_same_at_every_size(ncnn, module):
     for height, width in ((1, 1), (2, 9), (30, 30), (31, 58), (37, 20)):
         x = torch.rand(1, 1, height, width)
         torch.testing.assert_close(backend(x, None), module(x), atol=1e-5, rtol=0)
+
+
+class Inside(nn.Module):
+    """A dilated convolution between functions of maps."""
+
+    def __init__(self, before, after):
+        super().__init__()
+        self.before, self.after = before, after
+        self.conv = nn.Conv2d(4, 4, 3, padding=2, dilation=2)
+
+    def forward(self, x):
+        return self.after(self.conv(self.before(x)))
+
+
+SHRINKING = {
+    "parted": lambda x: F.pixel_unshuffle(x, 2),
+    "strided": lambda x: F.conv2d(x, torch.ones(4, 1, 2, 2), stride=2),
+    "thinned": lambda x: x[:, :, ::2, ::2].repeat_interleave(4, 1),
+}
+
+
+@pytest.mark.parametrize("before", SHRINKING)
+def test_dilation_on_a_shrunk_map_is_right_at_every_size_too(ncnn, before):
+    module = Inside(SHRINKING[before], lambda x: F.pixel_shuffle(x, 2))
+    graph = graph_of(module, replace(SPEC, multiple=2))
+    assert period(graph) == 4
+    backend = NcnnBackend(graph)
+    for height, width in ((4, 4), (6, 4), (14, 20), (22, 10)):
+        x = torch.rand(1, 1, height, width)
+        torch.testing.assert_close(backend(x, None), module(x), atol=1e-5, rtol=0)
+
+
+def test_a_dilated_convolution_without_a_centre_stays_as_it_is(ncnn):
+    module = nn.Conv2d(1, 1, 2, padding=1, dilation=2)
+    graph = graph_of(module)
+    assert phased(graph, 9, 9).layers == graph.layers
+    x = torch.rand(1, 1, 12, 9)
+    torch.testing.assert_close(NcnnBackend(graph)(x, None), module(x), atol=1e-5, rtol=0)
 
 
 def test_no_dilated_convolution_is_left():
