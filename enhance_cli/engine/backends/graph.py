@@ -12,7 +12,7 @@ PICTURE, LEVEL = 0, 1
 CONVOLUTIONS = ("Convolution", "ConvolutionDepthWise", "Deconvolution", "InnerProduct")
 """Kinds with `weights` (weight, bias): weight out channels first, bias one for each of them."""
 
-Options = dict[int, int | float | list[float]]
+Options = dict[int, int | float | list[int] | list[float]]
 """ncnn's numbered parameters of a layer; their meaning depends on its kind."""
 
 

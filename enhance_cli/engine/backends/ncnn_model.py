@@ -70,10 +70,10 @@ class _Names:
         return " ".join([*words, *(_option(key, value) for key, value in sorted(options.items()))])
 
 
-def _option(key: int, value: int | float | list[float]) -> str:
+def _option(key: int, value: int | float | list[int] | list[float]) -> str:
     # Floats are known by their point or exponent, and lists by a key far below zero.
     if isinstance(value, list):
-        return f"{-23300 - key}={len(value)},{','.join(repr(float(one)) for one in value)}"
+        return f"{-23300 - key}={len(value)},{','.join(map(repr, value))}"
     return f"{key}={value!r}"
 
 

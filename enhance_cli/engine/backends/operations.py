@@ -19,6 +19,8 @@ NEAREST, BILINEAR = 1, 2
 """ncnn's numbers of ways to resize,"""
 PADDING = {"constant": 0, "replicate": 1, "reflect": 2}
 """and to pad."""
+MEAN = 3
+"""ncnn's number of that reduction."""
 ALL = slice(None)
 
 
@@ -103,11 +105,10 @@ def _pad(
 def _mean(to: Recorder, y: Tensor, x: Tensor, dim: Any = None, keepdim: bool = False) -> None:
     if x.ndim != 4 or not isinstance(dim, (tuple, list)) or {n % 4 for n in dim} != {2, 3}:
         raise Unsupported("mean over anything but the whole map")
-    pooling: tuple[str, Options] = ("Pooling", {0: 1, 4: 1})
-    if keepdim:
-        to.add_two(y, x, pooling, ("Reshape", _point(y)))
-    else:
-        to.add(y, pooling[0], [x], pooling[1])
+    # First each row, then all rows: ncnn adds one number after the other, and a sum over a whole map of a
+    # million pixels would be off by a percent.
+    options: list[Options] = [{0: MEAN, 1: 0, 3: [axis], 4: int(keepdim), 5: 1} for axis in (2, 1)]
+    to.add_two(y, x, *(("Reduction", one) for one in options))
 
 
 def _getitem(to: Recorder, y: Tensor, x: Tensor, index: Any) -> None:

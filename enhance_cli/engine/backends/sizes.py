@@ -56,7 +56,7 @@ def _reshaped(layer: Layer, given: Size) -> Size:
     if layer.kind == "Padding":
         top, bottom, left, right = (integer(layer, key) for key in range(4))
         return channels, height + top + bottom, width + left + right
-    if layer.kind in ("Pooling", "InnerProduct"):
+    if layer.kind in ("Reduction", "InnerProduct"):
         return integer(layer, 0) if layer.kind == "InnerProduct" else channels, 1, 1
     return given
 

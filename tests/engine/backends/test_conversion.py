@@ -121,6 +121,17 @@ def test_every_operation_agrees_with_torch(ncnn, name):
     assert difference(module, spec, converted(module, spec), 21) < 1e-5
 
 
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_means_over_large_maps_are_as_exact_as_over_small_ones(ncnn, keepdim):
+    class Mean(nn.Module):
+        def forward(self, x):
+            mean = x.mean((2, 3), keepdim=keepdim)
+            return 0 * x + (mean if keepdim else mean[:, :, None, None])
+
+    flat = torch.full((1, 1, 1000, 900), 0.9)
+    assert float((converted(Mean(), GRAY)(flat, None) - flat).abs().max()) < 5e-5
+
+
 REFUSED = {
     "looks at values": lambda x: x * float(x.mean()),
     "changes in place": lambda x: x.add_(1),
