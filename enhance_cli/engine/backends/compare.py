@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import torch
@@ -10,6 +11,7 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine.backends.contract import Backend
 from enhance_cli.engine.backends.probe import probe
 from enhance_cli.engine.backends.verdicts import Verdict
+from enhance_cli.errors import RestoreError
 
 SMALL, LARGE = 64, 256
 """Sides of the probes: every network is compared on the small one, and timed on the largest that takes
@@ -22,19 +24,27 @@ ROUNDS = 5
 
 
 def difference(torch_net: Backend, other: Backend, spec: ArchSpec) -> float:
-    """Largest difference on the small probe, over the value range (or the result's, where that is larger)."""
+    """Largest difference on the small probe, over the value range (or the result's, where that is larger).
+
+    Infinite where there is no comparing: `other` fails, or either result is no number.
+    """
     x, condition = probe(spec, SMALL)
     with torch.inference_mode():
-        y, z = torch_net(x, condition), other(x, condition)
-    if y.shape != z.shape or not torch.isfinite(z).all():
-        return float("inf")
-    return float((y - z).abs().max() / max(spec.value_range, float(y.abs().max())))
+        y = torch_net(x, condition)
+        try:
+            z = other(x, condition)
+        except RestoreError:
+            return math.inf
+    if y.shape != z.shape:
+        return math.inf
+    found = float((y - z).abs().max() / max(spec.value_range, float(y.abs().max())))
+    return found if math.isfinite(found) else math.inf
 
 
 def compare(torch_net: Backend, other: Backend, spec: ArchSpec) -> Verdict:
     """Difference and speed; takes about two seconds, more for networks that are slow on the small probe."""
     found = difference(torch_net, other, spec)
-    return Verdict(found, _gain(torch_net, other, spec))
+    return Verdict(found, _gain(torch_net, other, spec) if math.isfinite(found) else 0.0)
 
 
 def _gain(torch_net: Backend, other: Backend, spec: ArchSpec) -> float:

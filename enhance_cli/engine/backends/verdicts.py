@@ -58,20 +58,22 @@ def load(key: str) -> Verdict | None:
         entry = json.loads((_folder() / f"{key}.json").read_bytes())
         verdict = Verdict(float(entry["difference"]), float(entry["gain"]))
         whole = entry["key"] == key
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, RuntimeError, ValueError, OverflowError, TypeError, KeyError):
+        # RuntimeError: no home folder, or rubbish nested too deep.
         return None
     return verdict if whole and math.isfinite(verdict.gain) and verdict.difference >= 0 else None
 
 
 def store(key: str, verdict: Verdict) -> None:
     """Keep a verdict, where the cache can be written; processes that do so at once do no harm."""
-    with contextlib.suppress(WriteError):
+    with contextlib.suppress(WriteError, RuntimeError):
         text = json.dumps({"key": key, **asdict(verdict)})
         write_atomic(_folder() / f"{key}.json", text.encode())
         _prune()
 
 
 def _folder() -> Path:
+    """RuntimeError for users without a home folder."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     # The standard has relative paths ignored.
     root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"

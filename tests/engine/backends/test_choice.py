@@ -15,7 +15,7 @@ from enhance_cli.engine.backends.ncnn_model import Model
 from enhance_cli.engine.backends.verdicts import Verdict
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.errors import DeviceError
+from enhance_cli.errors import DeviceError, RestoreError
 from enhance_cli.imaging.picture import Picture
 
 AUTO = EngineSettings(device="cpu")
@@ -180,7 +180,9 @@ def test_a_broken_entry_is_made_again(ncnn, verdict, own_cache, rubbish):
     assert (len(found), entry.read_bytes()) == (2, whole)
 
 
-@pytest.mark.parametrize("wrong", [{"key": "other"}, {"gain": float("nan")}, {"difference": None}])
+@pytest.mark.parametrize(
+    "wrong", [{"key": "other"}, {"gain": float("nan")}, {"gain": 10**400}, {"difference": None}]
+)
 def test_an_entry_that_was_tampered_with_is_not_believed(wrong):
     verdicts.store("mine", Verdict(0.0, 2.0))
     path = verdicts._folder() / "mine.json"
@@ -214,6 +216,16 @@ def test_a_cache_that_cannot_be_written_does_no_harm(ncnn, verdict, own_cache):
     assert len(found) == 2
 
 
+def test_users_without_a_home_folder_are_served_without_a_cache(ncnn, verdict, monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(verdicts.Path, "home", homeless)
+    verdict(1e-6, 2.0)
+    assert taken(network())[0] == "ncnn"
+
+
 def test_a_relative_cache_folder_is_ignored(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -235,8 +247,27 @@ def test_a_real_comparison_tells_difference_and_speed(monkeypatch):
     found = compare.compare(same, off, spec)
     assert found.difference == pytest.approx(0.25)
     assert found.gain < 0.5
-    assert compare.difference(same, lambda x, _: x * float("nan"), spec) == float("inf")
-    assert compare.difference(same, lambda x, _: x[..., 1:], spec) == float("inf")
+
+
+def test_what_cannot_be_compared_counts_as_infinitely_different():
+    spec = ArchSpec(colour="gray", halo=1)
+
+    def same(x, condition):
+        return x
+
+    def nothing(x, condition):
+        return x * float("nan")
+
+    def cut(x, condition):
+        return x[..., 1:]
+
+    def fails(x, condition):
+        raise RestoreError("ncnn failed with code -1")
+
+    assert compare.difference(same, nothing, spec) == float("inf")
+    assert compare.difference(nothing, same, spec) == float("inf")
+    assert compare.difference(same, cut, spec) == float("inf")
+    assert compare.compare(same, fails, spec) == Verdict(float("inf"), 0.0)
 
 
 @pytest.mark.parametrize("size", [(37, 51), (8, 8), (1, 1), (150, 90)])
