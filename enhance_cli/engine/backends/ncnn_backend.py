@@ -11,7 +11,7 @@ from torch import Tensor
 from enhance_cli.engine import tiles
 from enhance_cli.engine.backends.division import divide, reach
 from enhance_cli.engine.backends.graph import Graph
-from enhance_cli.engine.backends.ncnn_net import Maps, NcnnNet
+from enhance_cli.engine.backends.ncnn_net import Maps, NcnnNet, Pools
 from enhance_cli.engine.backends.phases import period, phased
 from enhance_cli.engine.backends.sizes import LARGE, floats_per_pixel, sizes
 
@@ -55,6 +55,7 @@ class _Body:
         self._graph = graph
         self._period = period(graph)
         self._nets: OrderedDict[tuple[int, int], NcnnNet] = OrderedDict()
+        self._pools = Pools()
         self._net(self._period, self._period)
 
     def run(self, x: Maps, level: float | None) -> Maps:
@@ -63,7 +64,7 @@ class _Body:
     def _net(self, height: int, width: int) -> NcnnNet:
         key = (height % self._period, width % self._period)
         if key not in self._nets:
-            self._nets[key] = NcnnNet(phased(self._graph, height, width))
+            self._nets[key] = NcnnNet(phased(self._graph, height, width), self._pools)
         self._nets.move_to_end(key)
         if len(self._nets) > NETS:
             self._nets.popitem(last=False)
@@ -74,7 +75,7 @@ class _Enlarger:
     """The layers on enlarged maps, piece by piece."""
 
     def __init__(self, graph: Graph) -> None:
-        self._net = NcnnNet(graph)
+        self._net = NcnnNet(graph, Pools())
         self._reach = reach(graph)
         channels, height, _ = sizes(graph, LARGE, LARGE)[graph.output]
         self._channels, self._scale = channels, height // LARGE

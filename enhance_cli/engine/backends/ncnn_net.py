@@ -26,22 +26,42 @@ def installed() -> bool:
     return find_spec("ncnn") is not None
 
 
-class NcnnNet:
-    """float32 throughout; as many threads as torch has."""
+class Pools:
+    """Memory that was freed, kept for the next runs; nets that never run at once may share it."""
 
-    def __init__(self, graph: Graph) -> None:
-        """Unsupported if ncnn cannot be loaded, or refuses what was written for it."""
-        try:
-            import ncnn
-        except (ImportError, OSError) as error:
-            raise Unsupported(f"an ncnn that cannot be loaded: {error}") from error
-        self._mat = ncnn.Mat
-        self._level = graph.level
-        self._pools = (ncnn.PoolAllocator(), ncnn.PoolAllocator())
-        for pool in self._pools:
+    def __init__(self) -> None:
+        """Unsupported if ncnn cannot be loaded."""
+        ncnn = _loaded()
+        self._blobs, self._workspace = ncnn.PoolAllocator(), ncnn.PoolAllocator()
+        for pool in (self._blobs, self._workspace):
             # Of a larger tile's memory, smaller tiles take what they need.
             pool.set_size_compare_ratio(0.0)
         self._largest = 0
+
+    def lend(self, extractor: Any, size: int) -> None:
+        """Have a run on a picture of so many numbers take its memory here."""
+        if size > self._largest:
+            # What there is is too small for it.
+            self._largest = size
+            self.clear()
+        extractor.set_blob_allocator(self._blobs)
+        extractor.set_workspace_allocator(self._workspace)
+
+    def clear(self) -> None:
+        """Give back what is not in use."""
+        self._blobs.clear()
+        self._workspace.clear()
+
+
+class NcnnNet:
+    """float32 throughout; as many threads as torch has."""
+
+    def __init__(self, graph: Graph, pools: Pools) -> None:
+        """Unsupported if ncnn cannot be loaded, or refuses what was written for it."""
+        ncnn = _loaded()
+        self._mat = ncnn.Mat
+        self._level = graph.level
+        self._pools = pools
         self._net = net = ncnn.Net()
         option = net.opt
         option.num_threads = torch.get_num_threads()
@@ -62,7 +82,8 @@ class NcnnNet:
 
         MemoryError where ncnn runs out of memory, RestoreError where it fails otherwise.
         """
-        extractor = self._extractor(x.size)
+        extractor = self._net.create_extractor()
+        self._pools.lend(extractor, x.size)
         extractor.input(PICTURE_NAME, self._given(x))
         if self._level is not None and level is not None:
             sides = (n // self._level.shrink for n in x.shape[1:])
@@ -70,29 +91,26 @@ class NcnnNet:
             extractor.input(LEVEL_NAME, self._given(value))
         code, result = extractor.extract(RESULT_NAME)
         if code == OUT_OF_MEMORY:
+            self._pools.clear()
             raise MemoryError("ncnn ran out of memory")
         if code:
             raise RestoreError(f"ncnn failed with code {code}; use --backend torch")
         # Copied, because the memory goes with the net.
         return np.array(result, np.float32)
 
-    def _extractor(self, size: int) -> Any:
-        """One run.  Memory that was freed is kept for the next ones, unless it is too small for them."""
-        blobs, workspace = self._pools
-        if size > self._largest:
-            self._largest = size
-            blobs.clear()
-            workspace.clear()
-        extractor = self._net.create_extractor()
-        extractor.set_blob_allocator(blobs)
-        extractor.set_workspace_allocator(workspace)
-        return extractor
-
     def _given(self, array: Maps) -> Any:
         # The Mat borrows the array's memory without keeping it alive; and layers that work in place would
         # write into it.
         whole = np.ascontiguousarray(array)
         return self._mat(whole).clone()
+
+
+def _loaded() -> Any:
+    try:
+        import ncnn
+    except (ImportError, OSError) as error:
+        raise Unsupported(f"an ncnn that cannot be loaded: {error}") from error
+    return ncnn
 
 
 def _load(net: Any, model: Model) -> bool:

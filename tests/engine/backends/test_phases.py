@@ -107,7 +107,11 @@ def test_a_network_without_dilation_is_left_alone():
 
 
 def test_nets_for_other_sizes_do_not_pile_up(ncnn):
-    backend = NcnnBackend(graph_of(Branches(5)))
-    for side in range(11, 16):
-        backend(torch.rand(1, 1, side, 11), None)
-    assert len(backend._body._nets) == NETS
+    module = Branches(5)
+    backend = NcnnBackend(graph_of(module))
+    for side in (*range(11, 16), 11):
+        x = torch.rand(1, 1, side, 11)
+        torch.testing.assert_close(backend(x, None), module(x), atol=1e-5, rtol=0)
+        assert len(backend._body._nets) <= NETS
+    # Each would keep what its largest run took.
+    assert len({net._pools for net in backend._body._nets.values()}) == 1
