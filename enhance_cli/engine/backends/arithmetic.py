@@ -57,7 +57,7 @@ def deconv(
     extra_rows, extra_columns = _pair(output_padding)
     options = _window(weight, stride, padding, dilation)
     options |= {0: n_out, 5: 1, 6: weight.numel(), 18: extra_columns, 19: extra_rows}
-    to.add(y, "Deconvolution", [x], options, weight.transpose(0, 1), _bias(bias, n_out))
+    to.add(y, "Deconvolution", [x], options, to.constant(weight).transpose(0, 1), _bias(bias, n_out))
 
 
 def linear(to: Recorder, y: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> None:
@@ -133,7 +133,7 @@ def plus(to: Recorder, y: Tensor, a: Any, b: Any, *, alpha: float = 1) -> None:
         _binary(to, y, a, b, ADD)
     else:
         x, constant = (a, b) if to.knows(a) else (b, a)
-        _scale(to, y, x, 1.0, _channelwise(constant, x))
+        _scale(to, y, x, 1.0, _channelwise(to, constant, x))
 
 
 def minus(to: Recorder, y: Tensor, a: Any, b: Any, *, alpha: float = 1) -> None:
@@ -143,9 +143,9 @@ def minus(to: Recorder, y: Tensor, a: Any, b: Any, *, alpha: float = 1) -> None:
     if to.knows(a) and to.knows(b):
         _binary(to, y, a, b, SUBTRACT)
     elif to.knows(a):
-        _scale(to, y, a, 1.0, -_channelwise(b, a))
+        _scale(to, y, a, 1.0, -_channelwise(to, b, a))
     else:
-        _scale(to, y, b, -1.0, _channelwise(a, b))
+        _scale(to, y, b, -1.0, _channelwise(to, a, b))
 
 
 def minus_from(to: Recorder, y: Tensor, a: Any, b: Any) -> None:
@@ -159,14 +159,14 @@ def times(to: Recorder, y: Tensor, a: Any, b: Any) -> None:
         _binary(to, y, a, b, MULTIPLY)
     else:
         x, constant = (a, b) if to.knows(a) else (b, a)
-        _scale(to, y, x, _channelwise(constant, x), 0.0)
+        _scale(to, y, x, _channelwise(to, constant, x), 0.0)
 
 
 def over(to: Recorder, y: Tensor, a: Any, b: Any, *, rounding_mode: str | None = None) -> None:
     """a over a constant b."""
     if to.knows(b) or rounding_mode:
         raise Unsupported("division by a map, or with rounding")
-    _scale(to, y, a, 1 / _channelwise(b, a), 0.0)
+    _scale(to, y, a, 1 / _channelwise(to, b, a), 0.0)
 
 
 def _binary(to: Recorder, y: Tensor, a: Tensor, b: Tensor, operation: int) -> None:
@@ -193,9 +193,9 @@ def _bias(bias: Tensor | None, n: int) -> Tensor:
     return torch.zeros(n) if bias is None else bias
 
 
-def _channelwise(constant: Any, x: Tensor) -> Tensor:
+def _channelwise(to: Recorder, constant: Any, x: Tensor) -> Tensor:
     """A number or (1, C, 1, 1) as (C,), in float64."""
-    values = torch.as_tensor(constant, dtype=torch.float64)
+    values = torch.as_tensor(to.constant(constant), dtype=torch.float64)
     n = x.shape[1]
     if values.numel() == 1:
         return values.reshape(()).expand(n)

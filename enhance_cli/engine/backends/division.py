@@ -11,7 +11,7 @@ from dataclasses import replace
 from enhance_cli.engine.backends.graph import PICTURE, Graph, Layer
 from enhance_cli.engine.backends.sizes import LARGE, Size, floats_per_pixel, integer, sizes
 
-LOCAL = ("Convolution", "PixelShuffle", "ReLU", "PReLU", "Scale", "Sigmoid", "Clip")
+LOCAL = ("Convolution", "PixelShuffle", "ReLU", "PReLU", "Scale", "Sigmoid")
 """Kinds that the second part may consist of: chains of these see a fixed distance."""
 WORTH = 2
 """How many times as much the largest map of the whole must take as that of the first part."""

@@ -38,8 +38,15 @@ class Recorder:
             raise Unsupported("arithmetic with constants or with the condition")
         return self._blobs[id(x)]
 
+    def constant(self, x: Any) -> Any:
+        """The same x; Unsupported if it depends on an input: its value here says nothing of others."""
+        if self.depends(x):
+            raise Unsupported("weights or factors made of its input")
+        return x
+
     def add(self, y: Tensor, kind: str, inputs: Sequence[Tensor], options: Options, *weights: Tensor) -> None:
         """Append the layer that makes y."""
+        weights = tuple(map(self.constant, weights))
         self._name(y, self._append(kind, tuple(map(self.blob, inputs)), options, weights))
 
     def add_two(self, y: Tensor, x: Tensor, first: tuple[str, Options], second: tuple[str, Options]) -> None:

@@ -1,5 +1,7 @@
 """Every network, converted, gives what torch gives; and those that cannot be converted are known."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_networks import CONFIGURATIONS, SMALL
@@ -139,6 +141,12 @@ REFUSED = {
     "a map of constants": lambda x: x + torch.ones(1, 1, 16, 17),
     "part of the picture": lambda x: x[:, :, 1:, 1:],
     "an odd step": lambda x: x[:, :, ::3, ::3],
+    "weights made of the picture": lambda x: F.conv2d(x, x.mean((2, 3), keepdim=True)).repeat_interleave(
+        4, 1
+    ),
+    "transposed weights made of it": lambda x: F.conv_transpose2d(
+        F.conv2d(x, torch.ones(1, 4, 1, 1)), x.mean((2, 3), keepdim=True)
+    ),
     "batch statistics": lambda x: F.batch_norm(x, None, None, training=True),
 }
 
@@ -147,6 +155,18 @@ REFUSED = {
 def test_what_has_no_counterpart_is_refused_and_not_guessed(name):
     with pytest.raises(Unsupported):
         trace(Plain(REFUSED[name]).eval(), GRAY)
+
+
+@pytest.mark.parametrize(
+    "join", [torch.add, torch.mul, torch.sub, lambda x, level: level - x, lambda x, level: x / (level + 1)]
+)
+def test_the_condition_is_no_constant(join):
+    class Told(nn.Module):
+        def forward(self, x, level):
+            return join(x.relu(), level)
+
+    with pytest.raises(Unsupported):
+        trace(Told(), replace(GRAY, condition="sigma"))
 
 
 def test_a_network_without_arithmetic_is_refused():
