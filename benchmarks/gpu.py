@@ -23,13 +23,13 @@ from statistics import median
 
 import numpy as np
 import torch
-from backends import by_chance
 from PIL import Image
 from timing import Bench, convolutions, graphed, section
 
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))
 
+from enhance_cli.arch.registry import ARCHITECTURES  # noqa: E402
 from enhance_cli.checkpoints import catalog  # noqa: E402
 from enhance_cli.checkpoints.layouts.contract import Wanted  # noqa: E402
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights  # noqa: E402
@@ -55,6 +55,12 @@ def nets(edsr: Path | None) -> dict[str, LoadedNet]:
     torch.manual_seed(0)
     first = load_file(edsr, Wanted(task="sr")) if edsr else by_chance("EDSR", "edsr", {"scale": 4})
     return {"EDSR-baseline x4": first, "aim-dejpeg": load_weights(catalog.find("aim-dejpeg"))}
+
+
+def by_chance(name: str, arch: str, parameters: dict) -> LoadedNet:
+    entry = ARCHITECTURES[arch]
+    module = entry.build(**parameters).eval().requires_grad_(False)
+    return LoadedNet(module, entry.spec(**parameters), name, arch, parameters, "sr", "0" * 64, None, {})
 
 
 def shown(side: int, channels: int) -> Picture:
