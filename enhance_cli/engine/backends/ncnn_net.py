@@ -105,11 +105,19 @@ class NcnnNet:
         return self._mat(whole).clone()
 
 
+def version() -> str:
+    """Of the library itself: built from source, it may have no metadata."""
+    return str(_loaded().__version__)
+
+
 def _loaded() -> Any:
     try:
         import ncnn
     except (ImportError, OSError) as error:
         raise Unsupported(f"an ncnn that cannot be loaded: {error}") from error
+    if not hasattr(ncnn, "Net"):
+        # Python takes any folder of that name beside the program for a package.
+        raise Unsupported(f"something else called ncnn: {', '.join(ncnn.__path__)}")
     return ncnn
 
 

@@ -12,11 +12,11 @@ import math
 import os
 import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
+from enhance_cli.engine.backends import ncnn_net
 from enhance_cli.engine.backends.ncnn_model import Model
 from enhance_cli.errors import WriteError
 from enhance_cli.imaging.files import write_atomic
@@ -45,7 +45,7 @@ def key_of(model: Model) -> str:
         platform.node(),
         platform.processor(),
         torch.__version__,
-        version("ncnn"),
+        ncnn_net.version(),
     ]
     digest = hashlib.sha256(json.dumps([where, model.param]).encode())
     digest.update(model.weights)

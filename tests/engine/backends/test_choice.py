@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -119,8 +120,23 @@ def test_a_network_that_cannot_be_converted_stays_with_torch_without_a_word(ncnn
 
 def test_an_ncnn_that_cannot_be_loaded_counts_as_not_fitting(ncnn, monkeypatch):
     monkeypatch.setattr(choice, "installed", lambda: True)
-    monkeypatch.setitem(__import__("sys").modules, "ncnn", None)
+    monkeypatch.setitem(sys.modules, "ncnn", None)
     assert taken(network()) == ("torch", ())
+
+
+def test_a_folder_called_ncnn_is_not_taken_for_it(monkeypatch, tmp_path):
+    (tmp_path / "ncnn").mkdir()
+    monkeypatch.delitem(sys.modules, "ncnn")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert taken(network()) == ("torch", ())
+    with pytest.raises(DeviceError, match="something else called ncnn"):
+        taken(network(), NCNN)
+
+
+def test_an_ncnn_without_metadata_serves(ncnn, verdict, monkeypatch):
+    monkeypatch.setattr(sys, "meta_path", [])
+    verdict(1e-6, 2.0)
+    assert taken(network())[0] == "ncnn"
 
 
 def test_a_machine_without_a_temporary_folder_stays_with_torch(ncnn, monkeypatch):
