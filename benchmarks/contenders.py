@@ -64,13 +64,13 @@ def ncnn(network: Ready, threads: int) -> Forward:
 
     from enhance_cli.checkpoints.reader import load_file
     from enhance_cli.engine.backends.fold import fold
-    from enhance_cli.engine.backends.ncnn_net import NcnnNet
+    from enhance_cli.engine.backends.ncnn_net import NcnnNet, Pools
     from enhance_cli.engine.backends.trace import trace
 
     # As many threads as torch has.
     torch.set_num_threads(threads)
     net = load_file(Path(network.weights))
-    converted = NcnnNet(fold(trace(net.module, net.spec)))
+    converted = NcnnNet(fold(trace(net.module, net.spec)), Pools())
     return lambda x: converted.run(x[0], network.condition)[None]
 
 
