@@ -103,7 +103,7 @@ def card(weights: Weights, scored: dict[str, Any] | None) -> str:
     lines = [
         f"## {weights.name}",
         "",
-        weights.summary,
+        f"{weights.summary}. Found by `--model {weights.name}`{_tier(weights)}.",
         "",
         f"- {weights.arch} {json.dumps(net.parameters)}, {weights.parameters:,} parameters, "
         f"{weights.colour}{strength}; licence {weights.licence}; sha256 `{weights.sha256[:16]}`",
@@ -118,6 +118,12 @@ def card(weights: Weights, scored: dict[str, Any] | None) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _tier(weights: Weights) -> str:
+    if weights.tier is None:
+        return " alone"
+    return " and unasked" if weights.tier == "default" else f" and `--model {weights.tier}`"
 
 
 def _origin(text: str) -> str:
