@@ -23,12 +23,12 @@ ENOUGH = 2.0
 ROUNDS = 5
 
 
-def difference(torch_net: Backend, other: Backend, spec: ArchSpec) -> float:
-    """Largest difference on the small probe, over the value range (or the result's, where that is larger).
+def difference(torch_net: Backend, other: Backend, spec: ArchSpec, side: int = SMALL) -> float:
+    """Largest difference on a probe, over the value range (or the result's, where that is larger).
 
     Infinite where there is no comparing: `other` fails, or either result is no number.
     """
-    x, condition = probe(spec, SMALL)
+    x, condition = probe(spec, side)
     with torch.inference_mode():
         y = torch_net(x, condition)
         try:
@@ -44,13 +44,22 @@ def difference(torch_net: Backend, other: Backend, spec: ArchSpec) -> float:
 def compare(torch_net: Backend, other: Backend, spec: ArchSpec) -> Verdict:
     """Difference and speed; takes about two seconds, more for networks that are slow on the small probe."""
     found = difference(torch_net, other, spec)
-    return Verdict(found, _gain(torch_net, other, spec) if math.isfinite(found) else 0.0)
+    if not math.isfinite(found):
+        return Verdict(found, 0.0)
+    side = _largest_side(other, spec)
+    # Sums over whole maps lose more in larger ones.
+    found = max(found, difference(torch_net, other, spec, side))
+    return Verdict(found, _gain(torch_net, other, spec, side))
 
 
-def _gain(torch_net: Backend, other: Backend, spec: ArchSpec) -> float:
-    side, seconds = SMALL, _seconds(other, spec, SMALL)
+def _largest_side(backend: Backend, spec: ArchSpec) -> int:
+    side, seconds = SMALL, _seconds(backend, spec, SMALL)
     while side < LARGE and 4 * seconds < ROUND:
         side, seconds = 2 * side, 4 * seconds
+    return side
+
+
+def _gain(torch_net: Backend, other: Backend, spec: ArchSpec, side: int) -> float:
     # In turns and the best of each: both meet the same disturbances.
     start, best = time.perf_counter(), [float("inf"), float("inf")]
     for _ in range(ROUNDS):

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from enhance_cli.imaging.files import write_atomic
 
 FORMAT = 2
 """Raised when what is measured, or how, changes: older entries are not found any more."""
+VALID = 24 * 3600
+"""Seconds after which a comparison is made anew: other work on the machine may have spoilt it."""
 MOST = 200
 """Entries that are kept; the ones written first go."""
 
@@ -44,6 +47,7 @@ def key_of(model: Model) -> str:
         torch.get_num_threads(),
         platform.node(),
         platform.processor(),
+        torch.backends.cpu.get_cpu_capability(),
         torch.__version__,
         ncnn_net.version(),
     ]
@@ -55,7 +59,10 @@ def key_of(model: Model) -> str:
 def load(key: str) -> Verdict | None:
     """The verdict stored under that name; None if there is none, or something else lies there."""
     try:
-        entry = json.loads((_folder() / f"{key}.json").read_bytes())
+        path = _folder() / f"{key}.json"
+        if not 0 <= time.time() - path.stat().st_mtime < VALID:
+            return None
+        entry = json.loads(path.read_bytes())
         verdict = Verdict(float(entry["difference"]), float(entry["gain"]))
         whole = entry["key"] == key
     except (OSError, RuntimeError, ValueError, OverflowError, TypeError, KeyError):
@@ -83,7 +90,7 @@ def _folder() -> Path:
 def _prune() -> None:
     """Remove the oldest files beyond MOST, those left by killed processes among them."""
     ages = []
-    for path in _folder().glob("*"):
+    for path in (*_folder().glob("*.json"), *_folder().glob(".*.part")):
         with contextlib.suppress(OSError):  # another process was faster
             ages.append((path.stat().st_mtime, path))
     for _, path in sorted(ages, reverse=True)[MOST:]:

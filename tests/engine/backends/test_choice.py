@@ -216,6 +216,23 @@ def test_the_cache_is_bounded_and_the_oldest_go(own_cache, monkeypatch):
     assert {path.name for path in own_cache.iterdir()} == {"4.json", "5.json", "6.json"}
 
 
+def test_a_verdict_is_not_believed_for_ever(own_cache):
+    verdicts.store("mine", Verdict(0.0, 2.0))
+    path = own_cache / "mine.json"
+    written = path.stat().st_mtime
+    for age, known in ((verdicts.VALID - 60, True), (verdicts.VALID + 60, False), (-3600, False)):
+        os.utime(path, (written - age, written - age))
+        assert (verdicts.load("mine") is not None) == known
+
+
+def test_files_of_others_are_left_alone(own_cache, monkeypatch):
+    monkeypatch.setattr(verdicts, "MOST", 0)
+    own_cache.mkdir(parents=True)
+    (own_cache / "letter.txt").write_text("dear")
+    verdicts.store("mine", Verdict(0.0, 2.0))
+    assert [path.name for path in own_cache.iterdir()] == ["letter.txt"]
+
+
 def test_many_may_write_at_once(own_cache, monkeypatch):
     monkeypatch.setattr(verdicts, "MOST", 4)
     with ThreadPoolExecutor(8) as pool:
@@ -284,6 +301,16 @@ def test_what_cannot_be_compared_counts_as_infinitely_different():
     assert compare.difference(nothing, same, spec) == float("inf")
     assert compare.difference(same, cut, spec) == float("inf")
     assert compare.compare(same, fails, spec) == Verdict(float("inf"), 0.0)
+
+
+def test_a_difference_that_only_large_pictures_show_counts(monkeypatch):
+    monkeypatch.setattr(compare, "LARGE", 2 * compare.SMALL)
+
+    def off(x, condition):
+        return x + 0.25 * (x.shape[2] > compare.SMALL)
+
+    found = compare.compare(lambda x, _: x, off, ArchSpec(colour="gray", halo=1))
+    assert found.difference == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("size", [(37, 51), (8, 8), (1, 1), (150, 90)])
