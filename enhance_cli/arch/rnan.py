@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from enhance_cli.arch.blocks import MeanShift, ResBlock, conv, most_scores, upsampler
 from enhance_cli.arch.contract import ArchSpec
 
-MOST_SCORES = 1 << 20
-"""Scores of pairs of pixels that are held at once: 4 MiB, which caches hold, too."""
+MOST_SCORES = 1 << 18
+"""Scores of pairs of pixels that are held at once: 1 MiB, which caches hold, too."""
 
 
 class RNAN(nn.Module):
@@ -136,7 +136,7 @@ class NonLocal(nn.Module):
         gathered = torch.zeros_like(values)
         for key, value in zip(keys.split(n_keys, 2), values.split(n_keys, 2), strict=True):
             weights = torch.softmax(key.transpose(1, 2) @ queries, 2)
-            gathered = torch.baddbmm(gathered, value, weights)
+            gathered.baddbmm_(value, weights.to(value.dtype))
         return x + self.W(gathered.unflatten(2, x.shape[2:]))
 
 

@@ -43,6 +43,21 @@ def test_every_key_gives_away_a_whole_however_many_are_taken_at_once(monkeypatch
     torch.testing.assert_close(block(x), x + block.W(expected))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_adding_up_keys_leaves_gradients_as_they_were(monkeypatch, dtype):
+    torch.manual_seed(0)
+    block, x = NonLocal(8), torch.randn(1, 8, 5, 6)
+    gradients = []
+    for most_scores in (1 << 20, 100):
+        monkeypatch.setattr(rnan, "MOST_SCORES", most_scores)
+        block.zero_grad()
+        with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+            block(x).square().sum().backward()
+        gradients.append(block.phi.weight.grad.clone())
+    close = {} if dtype == torch.float32 else {"rtol": 0.05, "atol": 0.05}
+    torch.testing.assert_close(*gradients, **close)
+
+
 @pytest.mark.parametrize(("n", "expected"), [(1, [90] * 10), (2, [60] * 30)])
 @torch.no_grad()
 def test_no_more_scores_than_allowed_are_held_at_once(monkeypatch, n, expected):
