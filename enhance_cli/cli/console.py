@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -22,6 +24,10 @@ MOST_NAMED = 20
 """Failures repeated at the end of a batch that is longer than this; all were shown when they happened."""
 
 
+MUCH = 0.1
+"""Share of the run that the network spends waiting, from which the summary says what would help."""
+LEAST = {".png": ("png_level", 1), ".webp": ("webp_effort", 0)}
+"""The setting, by suffix, from which on writing takes little time."""
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would end a line, steer the terminal or not be encoded."""
 
@@ -63,6 +69,8 @@ class BatchConsole:
         self._failed: list[str] = []
         self._n_failed = 0
         self._n_files = 0
+        self._suffixes: set[str] = set()
+        self._settings: dict[str, Any] = {}
 
     @contextmanager
     def progress(self, total: int) -> Iterator[None]:
@@ -93,6 +101,7 @@ class BatchConsole:
             self._summary(event)
 
     def _start(self, event: Start) -> None:
+        self._settings = event.settings
         names = ", ".join(one.name for one in event.weights)
         if event.device:
             self._talk(f"{event.task} with {names} on {event.device} ({event.backend}, {event.precision})")
@@ -104,6 +113,7 @@ class BatchConsole:
 
     def _file(self, event: FileDone) -> None:
         self._n_files += 1
+        self._suffixes.add(PurePath(event.output).suffix.lower())
         if self._bar:
             self._bar.file()
         if event.status == "failed":
@@ -125,11 +135,21 @@ class BatchConsole:
         counts = f"{event.done} done, {event.current} current, {event.skipped} skipped, {event.failed} failed"
         stopped = "interrupted: " if event.interrupted else ""
         self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
+        if event.done > 1:
+            self._talk(_stages(event, self._easier(), self._settings))
         if self._n_files > MOST_NAMED:
             for line in self._failed:
                 self._talk(f"  failed {line}")
             if self._n_failed > MOST_NAMED:
                 self._talk(f"  and {self._n_failed - MOST_NAMED} more")
+
+    def _easier(self) -> list[str]:
+        """Flags that make the outputs seen less work to write."""
+        return [
+            f"--{key.replace('_', '-')} {least}"
+            for suffix, (key, least) in LEAST.items()
+            if suffix in self._suffixes and self._settings.get(key, least) > least
+        ]
 
     def _talk(self, line: str) -> None:
         if not self._quiet:
@@ -152,6 +172,21 @@ def _describe(event: FileDone) -> str:
     if event.condition is not None and event.condition_from != "asked":
         words.append(f"strength {event.condition:.3g} ({event.condition_from})")
     return "  ".join([*words, *_figures(event.metrics, event.baseline)])
+
+
+def _stages(event: Summary, easier: list[str], settings: dict[str, Any]) -> str:
+    """How long each stage took, and what would help where the network waited for another."""
+    spent, jobs = event.stages, settings.get("jobs", 1)
+    more = [f"--jobs {jobs + 1}"] if jobs < (os.cpu_count() or 1) else []
+    words = [f"reading {spent.read:.1f} s, network {spent.restore:.1f} s, writing {spent.write:.1f} s"]
+    for stage, waited, ways in (
+        ("reading", event.waited.read, more),
+        ("writing", event.waited.write, easier + more),
+    ):
+        if waited > MUCH * event.seconds:
+            advice = f" (try {' or '.join(ways)})" if ways else ""
+            words.append(f"waited {waited:.1f} s for {stage}{advice}")
+    return "; ".join(words)
 
 
 def _figures(metrics: Metrics | None, baseline: Metrics | None) -> list[str]:

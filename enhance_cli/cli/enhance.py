@@ -149,7 +149,11 @@ def _plan(request: Request, common: Common, models: Models) -> Plan:
         pattern=request.pattern,
         options=arch_options(common.arch_option),
         format=format_named(common.format),
-        encode=EncodeOptions(png_level=common.png_level, jpeg_quality=common.jpeg_quality),
+        encode=EncodeOptions(
+            png_level=common.png_level,
+            jpeg_quality=common.jpeg_quality,
+            webp_effort=common.webp_effort,
+        ),
         engine=_engine(common),
         max_pixels=common.max_pixels or DEFAULT_MAX_PIXELS,
         overwrite=common.overwrite,

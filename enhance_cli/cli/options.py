@@ -63,6 +63,9 @@ JpegQuality = Annotated[
     int, typer.Option(metavar="N", min=1, max=100, help="Quality of JPEG outputs, 1 to 100.")
 ]
 PngLevel = Annotated[int, typer.Option(metavar="N", min=0, max=9, help="Compression of PNG outputs, 0 to 9.")]
+WebpEffort = Annotated[
+    int, typer.Option(metavar="N", min=0, max=6, help="Effort for (lossless) WebP outputs, 0 to 6.")
+]
 MaxPixels = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Refuse larger inputs.", show_default=False)
 ]
@@ -127,7 +130,8 @@ class Common:
     recursive: Recursive = True
     dry_run: DryRun = False
     jpeg_quality: JpegQuality = 95
-    png_level: PngLevel = 3
+    png_level: PngLevel = 2
+    webp_effort: WebpEffort = 4
     max_pixels: MaxPixels = None
     model: Model = None
     weights: WeightsFile = None

@@ -1,7 +1,8 @@
 """The pipeline of a batch: reader threads | the network on the calling thread | writer threads.
 
 Few pictures are read before their turn and few wait to be written, so that memory does not grow with the
-batch.  A picture that fails is an event like any other.
+batch; of a large one the writer takes what is finished while the network does the rest.  A picture that
+fails is an event like any other.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from enhance_cli.engine.progress import Event, FileDone, Seconds, Summary, TileDone, mean
+from enhance_cli.engine.belt import Abandoned, Belt, Unwanted
+from enhance_cli.engine.progress import Event, FileDone, Seconds, Summary, TileDone, Waited, mean
 from enhance_cli.errors import EnhanceError, ImageError
 
 DEPTH = 2
 """Pictures read ahead; more only where more threads are asked for."""
 BEHIND = 1
-"""Results waiting to be written, likewise: a 12-megapixel picture enlarged x4 holds 0.6 GB."""
+"""Results that may be in the writers' hands while the network does the next, likewise."""
 
 
 @dataclass(frozen=True)
@@ -47,30 +49,36 @@ class Job:
 
 
 Read = TypeVar("Read")
-Made = TypeVar("Made")
+Task = TypeVar("Task")
+Part = TypeVar("Part")
+End = TypeVar("End")
+Result = TypeVar("Result")
 OnTile = Callable[[int, int], None]
 
 
-class BatchWork(Protocol[Read, Made]):
-    """What is done to each picture.  `read` and `write` run in threads, `restore` on the caller's.
+class BatchWork(Protocol[Read, Task, Part, End]):
+    """What is done to each picture.  `read` and `write` run in threads, the others on the caller's.
 
-    Each may end the job early by returning its FileDone, or by raising.  Only `seconds` is filled in
-    by the pipeline.
+    Each may fail the job by raising, the first two may end it early by returning its FileDone.  Only
+    `seconds` is filled in by the pipeline.
     """
 
     def read(self, job: Job) -> Read | FileDone:
         """Read and check the input."""
 
-    def restore(self, job: Job, read: Read, on_tile: OnTile) -> Made | FileDone:
-        """Run the network."""
+    def begin(self, job: Job, read: Read) -> Task | FileDone:
+        """Decide how to restore it."""
 
-    def write(self, job: Job, made: Made) -> FileDone:
-        """Encode and write the output."""
+    def restore(self, job: Job, task: Task, put: Callable[[Part], None], on_tile: OnTile) -> End:
+        """Run the network; `put` hands each finished part to the writer, and may wait for it."""
+
+    def write(self, job: Job, task: Task, parts: Belt[Part, End]) -> FileDone:
+        """Encode and write the parts as they come; runs while `restore` does."""
 
 
 def run(
     jobs: Sequence[Job],
-    work: BatchWork[Read, Made],
+    work: BatchWork[Read, Task, Part, End],
     on_event: Callable[[Event], None],
     *,
     threads: int = 2,
@@ -105,18 +113,10 @@ def _pool(threads: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True)
-class _Step(Generic[Made]):
-    """What one stage gave, and the seconds of all stages so far."""
-
-    result: Made | FileDone
-    seconds: Seconds
-
-
-class _Pipeline(Generic[Read, Made]):
+class _Pipeline(Generic[Read, Task, Part, End]):
     def __init__(
         self,
-        work: BatchWork[Read, Made],
+        work: BatchWork[Read, Task, Part, End],
         readers: ThreadPoolExecutor,
         writers: ThreadPoolExecutor,
         threads: int,
@@ -128,19 +128,24 @@ class _Pipeline(Generic[Read, Made]):
         self._most_ahead = max(DEPTH, threads)
         self._most_behind = max(BEHIND, threads - 1)
         self._tally = tally
-        self._ahead: deque[tuple[Job, Future[_Step[Read]]]] = deque()
+        self._ahead: deque[tuple[Job, Future[tuple[Read | FileDone, float]]]] = deque()
         self._behind: deque[Future[FileDone]] = deque()
+        self._belt: Belt[Part, End] = Belt()
 
     def run(self, jobs: Sequence[Job]) -> None:
         upcoming = iter(jobs)
         self._read_ahead(upcoming)
-        while self._ahead:
-            job, reading = self._ahead.popleft()
-            read = reading.result()
-            self._read_ahead(upcoming)
-            made = self._restore(job, read)
-            self._wait_for(self._most_behind - 1)
-            self._behind.append(self._writers.submit(self._write, job, made))
+        try:
+            while self._ahead:
+                job, reading = self._ahead.popleft()
+                read, seconds = self._tally.waiting("read", reading.result)
+                self._read_ahead(upcoming)
+                self._behind.append(self._restored(job, read, seconds))
+                self._tally.waiting("write", lambda: self._wait_for(self._most_behind))
+        except BaseException as error:
+            # Else its writer would wait for the rest of the picture.
+            self._belt.abandon(error)
+            raise
         self.settle()
 
     def settle(self) -> None:
@@ -160,34 +165,54 @@ class _Pipeline(Generic[Read, Made]):
             self._behind.popleft()
             self._tally.count(done)
 
-    def _read(self, job: Job) -> _Step[Read]:
+    def _read(self, job: Job) -> tuple[Read | FileDone, float]:
         start = time.perf_counter()
         result = _guarded(job, lambda: self._work.read(job))
-        return _Step(result, Seconds(read=time.perf_counter() - start))
+        return result, time.perf_counter() - start
 
-    def _restore(self, job: Job, read: _Step[Read]) -> _Step[Made]:
-        given = read.result
-        if isinstance(given, FileDone):
-            return _Step(given, read.seconds)
+    def _restored(self, job: Job, read: Read | FileDone, seconds: float) -> Future[FileDone]:
+        """Run the network while a writer takes what is finished; the writer's end may come later."""
+        belt = self._belt = Belt()
+        task = read if isinstance(read, FileDone) else _guarded(job, lambda: self._work.begin(job, read))
+        if isinstance(task, FileDone):
+            return _over(replace(task, seconds=Seconds(read=seconds)))
 
         def on_tile(done: int, total: int) -> None:
             self._tally.on_event(TileDone(job.input_name, done, total))
             self._wait_for(self._most_behind)
 
+        writing = self._writers.submit(self._write, job, task, belt, seconds)
+        try:
+            belt.close(self._work.restore(job, task, belt.put, on_tile))
+        except BrokenPipeError:
+            raise
+        except Unwanted:
+            pass  # The writer tells why.
+        except Exception as error:
+            belt.abandon(error)
+        self._tally.waited("write", belt.blocked)
+        return writing
+
+    def _write(self, job: Job, task: Task, belt: Belt[Part, End], seconds: float) -> FileDone:
         start = time.perf_counter()
-        result = _guarded(job, lambda: self._work.restore(job, given, on_tile))
-        return _Step(result, replace(read.seconds, restore=time.perf_counter() - start))
 
-    def _write(self, job: Job, made: _Step[Made]) -> FileDone:
-        given = made.result
-        if isinstance(given, FileDone):
-            return replace(given, seconds=made.seconds)
-        start = time.perf_counter()
-        result = _guarded(job, lambda: self._work.write(job, given))
-        return replace(result, seconds=replace(made.seconds, write=time.perf_counter() - start))
+        def write() -> FileDone:
+            try:
+                return self._work.write(job, task, belt)
+            except Abandoned as given_up:
+                raise given_up.error from None
+            finally:
+                belt.leave()
+
+        result = _guarded(job, write)
+        took = time.perf_counter() - start - belt.starved
+        return replace(result, seconds=Seconds(read=seconds, restore=belt.loading, write=took))
 
 
-Result = TypeVar("Result")
+def _over(done: FileDone) -> Future[FileDone]:
+    future: Future[FileDone] = Future()
+    future.set_result(done)
+    return future
 
 
 def _guarded(job: Job, stage: Callable[[], Result]) -> Result | FileDone:
@@ -217,9 +242,23 @@ class _Tally:
         self._pixels = 0
         self._metrics: list[dict[str, float]] = []
         self._baselines: list[dict[str, float]] = []
+        self._stages = Seconds()
+        self._waited = Waited()
+
+    def waiting(self, stage: str, call: Callable[[], Result]) -> Result:
+        """Result of a call in which the network's thread may have to wait for that stage."""
+        start = time.perf_counter()
+        result = call()
+        self.waited(stage, time.perf_counter() - start)
+        return result
+
+    def waited(self, stage: str, seconds: float) -> None:
+        """The network's thread has waited so long for that stage."""
+        self._waited = replace(self._waited, **{stage: getattr(self._waited, stage) + seconds})
 
     def count(self, file: FileDone) -> None:
         self._counts[file.status] += 1
+        self._stages = self._stages.plus(file.seconds)
         if file.status == "done" and file.output_size:
             self._pixels += file.output_size[0] * file.output_size[1]
         if file.metrics and file.baseline:
@@ -232,6 +271,8 @@ class _Tally:
         return Summary(
             **counts,
             seconds=seconds,
+            stages=self._stages,
+            waited=self._waited,
             megapixels=self._pixels / 1e6,
             metrics=mean(self._metrics),
             baseline=mean(self._baselines),

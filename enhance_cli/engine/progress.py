@@ -59,6 +59,18 @@ class Seconds:
     restore: float = 0.0
     write: float = 0.0
 
+    def plus(self, other: Seconds) -> Seconds:
+        """The sum, stage by stage."""
+        return Seconds(**{stage: took + getattr(other, stage) for stage, took in vars(self).items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waited:
+    """Seconds in which the network had nothing to do or could not go on: for reading and for writing."""
+
+    read: float = 0.0
+    write: float = 0.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileDone:
@@ -116,6 +128,10 @@ class Summary:
     """Files in folders that are no pictures, and everything in a dry run."""
     failed: int
     seconds: float
+    stages: Seconds = field(default_factory=Seconds)
+    """Sums over the pictures; stages run side by side, so that these may be more than `seconds`."""
+    waited: Waited = field(default_factory=Waited)
+    """Not counted is the writing of the last pictures, for which there is nothing left to do."""
     megapixels: float
     """Of the outputs written."""
     metrics: Metrics | None = None
@@ -128,6 +144,7 @@ class Summary:
         """One line of JSON; what is not known is left out."""
         known = {key: value for key, value in vars(self).items() if value is not None}
         known |= _rounded({"seconds": self.seconds, "megapixels": self.megapixels})
+        known |= {"stages": _rounded(vars(self.stages)), "waited": _rounded(vars(self.waited))}
         return _line("summary", known)
 
 

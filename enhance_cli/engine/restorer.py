@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
 from torch import Tensor
 
 from enhance_cli.checkpoints.reader import LoadedNet
@@ -20,26 +21,30 @@ from enhance_cli.engine.transfer import fetch
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import from_float
 from enhance_cli.imaging.metadata import for_size
-from enhance_cli.imaging.picture import Picture, Plane
+from enhance_cli.imaging.picture import Picture, Pixels, Plane, joined
 from enhance_cli.imaging.resize import imresize
 
 BAND = 256
 """Rows that are resized at once."""
 
 
-@dataclass(frozen=True)
-class Restored:
-    """A result and how it came about."""
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How a result came about."""
 
-    picture: Picture
-    """Metadata, bit depth and number of channels of the input."""
-    plane: Plane | None
-    """The result before rounding, (H, W, C) float32 in [0, 1]; None unless it was asked for."""
     tiles: int
     device: str
     precision: str
     warnings: tuple[str, ...] = ()
     """What the engine had to do differently, one line each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored(Run):
+    """A result and how it came about."""
+
+    picture: Picture
+    """Metadata, bit depth and number of channels of the input."""
 
 
 class Restorer:
@@ -63,7 +68,6 @@ class Restorer:
         size: tuple[int, int] | None = None,
         condition: float | None = None,
         on_tile: OnTile | None = None,
-        keep_plane: bool = False,
     ) -> Restored:
         """Restore a picture, to `size` = (width, height) or by the factor `scale`.
 
@@ -73,20 +77,53 @@ class Restorer:
         take one.  `on_tile(done, all)` follows each tile; the count starts anew if memory ran out.
         UsageError for a size or condition that cannot be, RestoreError if the result is unusable.
         """
-        width, height = self._target(picture, scale, size)
-        canvas, n_tiles = self._paint(picture, height, width, condition, on_tile, keep_plane)
-        if canvas.shape[:2] != (height, width):
-            canvas = _resized(canvas, height, width, picture.pixels.dtype)
+        size = self._target(picture, scale, size)
+        bands: list[Picture] = []
+        run = self.restore_bands(picture, bands.append, size=size, condition=condition, on_tile=on_tile)
+        return Restored(picture=joined(self.outline(picture, size), bands), **vars(run))
+
+    def outline(self, picture: Picture, size: tuple[int, int] | None = None) -> Picture:
+        """What `restore` gives, but black: it takes no memory."""
+        width, height = size or self._target(picture, None, None)
+        return replace(picture.outline(width, height), metadata=for_size(picture.metadata, width, height))
+
+    def restore_bands(
+        self,
+        picture: Picture,
+        on_band: Callable[[Picture], None],
+        *,
+        size: tuple[int, int] | None = None,
+        condition: float | None = None,
+        on_tile: OnTile | None = None,
+    ) -> Run:
+        """The same, never whole in memory: `on_band` is given the rows as they are finished, from the top."""
+        outline = self.outline(picture, size)
+        height, width = outline.height, outline.width
         alpha = picture.alpha
         if alpha is not None and alpha.shape != (height, width):
             alpha = imresize(alpha, (height, width))
-        pixels = from_float(canvas, picture.pixels.dtype) if keep_plane else canvas
-        return Restored(
-            picture=replace(
-                picture, pixels=pixels, alpha=alpha, metadata=for_size(picture.metadata, width, height)
-            ),
-            plane=canvas if keep_plane else None,
-            tiles=n_tiles,
+        tall = 0
+
+        def finish(band: Pixels) -> None:
+            nonlocal tall
+            rows = slice(tall, tall + len(band))
+            on_band(replace(outline, pixels=band, alpha=None if alpha is None else alpha[rows]))
+            tall = rows.stop
+
+        paint = partial(self._paint, picture, outline, self._condition(condition), on_tile)
+        if self._outer(picture, outline) == (height, width):
+            tiles = paint(picture.pixels.dtype, _Strip(width, finish).put)
+        else:
+            canvas: Pixels = np.empty((*self._outer(picture, outline), picture.pixels.shape[2]), np.uint16)
+
+            def put(box: Box, colours: Pixels) -> None:
+                canvas[box.rows, box.columns] = colours
+
+            tiles = paint(canvas.dtype, put)
+            for band in _resized(canvas, height, width, picture.pixels.dtype):
+                finish(band)
+        return Run(
+            tiles=tiles,
             device=str(self.runtime.device),
             precision=self.runtime.precision,
             warnings=self._runner.warnings,
@@ -123,41 +160,43 @@ class Restorer:
             raise UsageError(f"scale {factor} is impossible; give a positive factor")
         return (max(1, int(picture.width * factor + 0.5)), max(1, int(picture.height * factor + 0.5)))
 
+    def _inner(self, picture: Picture, outline: Picture) -> tuple[int, int]:
+        """Height and width of what the network is given."""
+        shown = outline if self.net.spec.pre_upsampled else picture
+        return shown.height, shown.width
+
+    def _outer(self, picture: Picture, outline: Picture) -> tuple[int, int]:
+        """Height and width of what it makes of that."""
+        height, width = self._inner(picture, outline)
+        return height * self.net.spec.scale, width * self.net.spec.scale
+
     def _paint(
         self,
         picture: Picture,
-        height: int,
-        width: int,
-        condition: float | None,
+        outline: Picture,
+        condition: Tensor | None,
         on_tile: OnTile | None,
-        keep_plane: bool,
-    ) -> tuple[NDArray[Any], int]:
-        """Run the network over the picture; returns the finished colours at the network's output size.
-
-        They are rounded to their final type tile by tile, to float32 if they are to be kept, and to
-        16 bits if they are yet to be resized.
-        """
-        spec = self.net.spec
+        depth: DTypeLike,
+        put: Callable[[Box, Pixels], None],
+    ) -> int:
+        """Run the network; `put` is given the colours tile by tile, rounded to `depth`; returns how many."""
+        colour = self.net.spec.colour
         pixels = picture.pixels if picture.alpha is None else fill_hidden(picture.pixels, picture.alpha)
-        inner = (height, width) if spec.pre_upsampled else (picture.height, picture.width)
-        outer = (inner[0] * spec.scale, inner[1] * spec.scale)
-        depth = picture.pixels.dtype if outer == (height, width) else np.dtype(np.uint16)
-        canvas = np.empty((*outer, pixels.shape[2]), np.float32 if keep_plane else depth)
+        inner, outer = self._inner(picture, outline), self._outer(picture, outline)
         seen = View(pixels, *inner)
-        behind = View(pixels, *outer) if spec.colour == "y" and not picture.gray else None
+        behind = View(pixels, *outer) if colour == "y" and not picture.gray else None
 
         def read(box: Box) -> Batch:
-            return to_net(seen.read(box), spec.colour)
+            return to_net(seen.read(box), colour)
 
         def write(box: Box, y: Tensor) -> None:
-            if canvas.dtype == np.uint8 and not behind and y.device.type != "cpu":
-                canvas[box.rows, box.columns] = fetch(to_levels(y, gray=picture.gray))
+            if depth == np.uint8 and not behind and y.device.type != "cpu":
+                put(box, fetch(to_levels(y, gray=picture.gray)))
                 return
             backdrop = behind.read(box) if behind else None
-            colours = from_net(fetch(y), spec.colour, gray=picture.gray, backdrop=backdrop)
-            canvas[box.rows, box.columns] = colours.clip(0, 1) if keep_plane else from_float(colours, depth)
+            put(box, from_float(from_net(fetch(y), colour, gray=picture.gray, backdrop=backdrop), depth))
 
-        return canvas, self._runner.run(*inner, self._condition(condition), read, write, on_tile)
+        return self._runner.run(*inner, condition, read, write, on_tile)
 
     def _condition(self, value: float | None) -> Tensor | None:
         """The network's second argument, (1, 1, 1, 1)."""
@@ -172,15 +211,30 @@ class Restorer:
         return torch.full((1, 1, 1, 1), value / high)
 
 
-def _resized(canvas: NDArray[Any], height: int, width: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The canvas by bicubic, float32 clipped to [0, 1] if it is float32, else as `dtype`.
+class _Strip:
+    """Joins the tiles of a row to a band as wide as the picture."""
 
-    Summed in float and rounded once, in bands of rows: a large picture as a whole would take gigabytes.
-    """
-    floats = canvas.dtype == np.float32
-    out = np.empty((height, width, canvas.shape[2]), canvas.dtype if floats else dtype)
+    def __init__(self, width: int, finish: Callable[[Pixels], None]) -> None:
+        self._width = width
+        self._finish = finish
+        self._band: Pixels | None = None
+
+    def put(self, box: Box, colours: Pixels) -> None:
+        """Tiles come from left to right, and begin anew where a row was not finished."""
+        if (box.left, box.right) == (0, self._width):
+            self._finish(colours)
+            return
+        if box.left == 0:
+            self._band = np.empty((len(colours), self._width, colours.shape[2]), colours.dtype)
+        assert self._band is not None
+        self._band[:, box.columns] = colours
+        if box.right == self._width:
+            band, self._band = self._band, None
+            self._finish(band)
+
+
+def _resized(canvas: Pixels, height: int, width: int, dtype: DTypeLike) -> Iterator[Pixels]:
+    """The canvas by bicubic as `dtype`, in bands of rows: summed in float and rounded once."""
     view = View(canvas, height, width)
     for top in range(0, height, BAND):
-        band = view.read(Box(top, 0, min(top + BAND, height), width))
-        out[top : top + BAND] = band.clip(0, 1) if floats else from_float(band, dtype)
-    return out
+        yield from_float(view.read(Box(top, 0, min(top + BAND, height), width)), dtype)

@@ -61,10 +61,12 @@ class Runner:
         write: Callable[[Box, Tensor], None],
         on_tile: OnTile | None,
     ) -> int:
-        """Run all tiles of a height x width input, with smaller ones if memory runs out; returns how many.
+        """Run all tiles of a height x width input; returns how many.
 
-        `read` is given boxes of the input, beyond it too for margin and multiple; `write` of the output, and
-        what belongs there, (N, C, h, w) float32 on the device, nominal range [0, 1].
+        Where memory runs out, the unfinished row of tiles and those below are run in smaller ones.  `read` is
+        given boxes of the input, beyond it too for margin and multiple; `write` of the output, one row of
+        tiles after the other from top to bottom, each from left to right, and what belongs there: (N, C, h,
+        w) float32 on the device, nominal range [0, 1].
         `condition`: (1, 1, 1, 1) or None.  RestoreError if a result is unusable or memory is too small.
         """
         self._warnings, self._redone = [], 0
@@ -72,17 +74,20 @@ class Runner:
         padded = [
             tiles.round_up(max(n + 2 * spec.margin, spec.minimum), spec.multiple) for n in (height, width)
         ]
+        finished = 0
         while True:
             side = self._tile_side(padded[0], padded[1])
             cut = tiles.plan(padded[0], padded[1], side, max(spec.halo, spec.minimum), spec.multiple)
             placed = [(tile, tile.core.moved(-spec.margin)) for tile in cut]
-            plan = [(tile, core) for tile, core in placed if core.clipped(height, width).area]
+            left = [(tile, core, core.clipped(height, width).below(finished)) for tile, core in placed]
+            plan = [(tile, core, kept) for tile, core, kept in left if kept.area]
             try:
-                results = self._results([tile for tile, _ in plan], read, condition)
-                for number, ((_, core), y) in enumerate(zip(plan, results, strict=True), 1):
-                    kept = core.clipped(height, width)
+                results = self._results([tile for tile, _, _ in plan], read, condition)
+                for number, ((_, core, kept), y) in enumerate(zip(plan, results, strict=True), 1):
                     part = kept.within(core).scaled(spec.scale)
                     write(kept.scaled(spec.scale), y[..., part.rows, part.columns])
+                    if kept.right == width:
+                        finished = kept.bottom
                     if on_tile:
                         on_tile(number, len(plan))
             except (RuntimeError, MemoryError) as error:

@@ -56,6 +56,10 @@ class Box:
         left, right = (min(max(n, 0), width) for n in (self.left, self.right))
         return Box(top, left, bottom, right)
 
+    def below(self, row: int) -> Box:
+        """The part from that row on; empty if the box ends before."""
+        return Box(max(self.top, row), self.left, max(self.bottom, row), self.right)
+
     def scaled(self, scale: int) -> Box:
         """The box in a picture enlarged by a whole factor."""
         return Box(self.top * scale, self.left * scale, self.bottom * scale, self.right * scale)

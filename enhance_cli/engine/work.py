@@ -5,25 +5,27 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.engine.batch import Job
+from enhance_cli.engine.batch import Job, OnTile
+from enhance_cli.engine.belt import Belt
 from enhance_cli.engine.compare import figures, untreated
 from enhance_cli.engine.models import Model, Models
 from enhance_cli.engine.mosaics import restore_mosaic
 from enhance_cli.engine.plan import Plan
 from enhance_cli.engine.progress import FileDone, Metrics, Start
 from enhance_cli.engine.records import Record, Records
-from enhance_cli.engine.restorer import Restored
+from enhance_cli.engine.restorer import Run
 from enhance_cli.engine.strength import Condition, strength
-from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError, WriteError
+from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError
 from enhance_cli.imaging import files
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.mosaic import as_mosaic
-from enhance_cli.imaging.picture import Picture
+from enhance_cli.imaging.picture import Picture, joined
 
 FALLBACK_FORMAT = "PNG"
 """On standard output, and for inputs whose format cannot be written."""
@@ -41,11 +43,14 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Made:
-    """A result on its way to the disk."""
+class Treatment:
+    """What the network will do to a picture."""
 
     source: Source
-    restored: Restored
+    shown: Picture
+    """What is restored of it: one channel, where three are equal."""
+    outline: Picture
+    """The result but for its pixels."""
     model: Model
     condition: Condition
 
@@ -101,63 +106,82 @@ class Enhancement:
         _check_reference(source, job)
         return self._measured_again(job, source) if current else source
 
-    def restore(self, job: Job, read: Source, on_tile: Callable[[int, int], None]) -> Made:
-        """Choose the weights and the strength, and run the network.
+    def begin(self, job: Job, read: Source) -> Treatment:
+        """Choose the weights and the strength.
 
         Three equal channels are restored as one: noise that is the same in all of them is not what
         colour networks learn, and the result could get a tint.
         """
-        plan = self._plan
+        plan, picture = self._plan, read.picture
         if plan.task == "demosaic":
-            return self._demosaiced(read, on_tile)
-        gray = read.picture.as_gray()
-        picture = gray or read.picture
-        model = self._models.model(gray=picture.gray, factor=self._factor(read))
-        condition = strength(picture, model, plan.task, plan.condition)
-        size = read.target if plan.task == "sr" else None
-        restored = model.restorer.restore(picture, size=size, condition=condition.value, on_tile=on_tile)
-        if gray:
-            restored = replace(restored, picture=restored.picture.as_rgb())
-        return Made(read, restored, model, condition)
+            return Treatment(read, picture, picture, self._models.model(gray=False, factor=1.0), Condition())
+        shown = picture.as_gray() or picture
+        model = self._models.model(gray=shown.gray, factor=self._factor(read))
+        condition = strength(shown, model, plan.task, plan.condition)
+        outline = model.restorer.outline(picture, self._size(read))
+        return Treatment(read, shown, outline, model, condition)
 
-    def _demosaiced(self, read: Source, on_tile: Callable[[int, int], None]) -> Made:
-        model = self._models.model(gray=False, factor=1.0)
-        return Made(read, restore_mosaic(model.restorer, read.picture, on_tile), model, Condition())
+    def restore(self, job: Job, treatment: Treatment, put: Callable[[Picture], None], on_tile: OnTile) -> Run:
+        """Run the network."""
+        restorer = treatment.model.restorer
+        if self._plan.task == "demosaic":
+            restored = restore_mosaic(restorer, treatment.shown, on_tile)
+            put(restored.picture)
+            return restored
+        gray_as_rgb = treatment.shown.gray and not treatment.outline.gray
+        return restorer.restore_bands(
+            treatment.shown,
+            (lambda band: put(band.as_rgb())) if gray_as_rgb else put,
+            size=self._size(treatment.source),
+            condition=treatment.condition.value,
+            on_tile=on_tile,
+        )
 
-    def write(self, job: Job, made: Made) -> FileDone:
-        """Compare, encode and write."""
-        picture, restored = made.restored.picture, made.restored
-        format = self._format(job, picture)
-        data = files.encode(picture, format, options=self._plan.encode)
-        lossy = format == "JPEG" and made.source.reference is not None
-        written = files.read(data, max_pixels=picture.width * picture.height) if lossy else picture
-        metrics, baseline = self._figures(made.source, written)
-        if job.output is None:
-            self._stdout(data)
+    def write(self, job: Job, treatment: Treatment, bands: Belt[Picture, Run]) -> FileDone:
+        """Compare, encode and write, band by band where nothing needs the whole."""
+        format = self._format(job, treatment.outline)
+        metrics = baseline = None
+        if treatment.source.reference is None:
+            pieces = files.encode_bands(treatment.outline, bands, format, options=self._plan.encode)
         else:
-            self._save(job.output, data, made)
+            picture = joined(treatment.outline, bands)
+            data = files.encode(picture, format, options=self._plan.encode)
+            written = (
+                files.read(data, max_pixels=picture.width * picture.height) if format == "JPEG" else picture
+            )
+            metrics, baseline = self._figures(treatment.source, written)
+            pieces = iter([data])
+        if job.output is None:
+            self._stdout(b"".join(pieces))
+        else:
+            self._save(job.output, pieces, treatment)
+        run = bands.end
         return FileDone(
             input=job.input_name,
             output=job.output_name,
             status="done",
-            input_size=(made.source.picture.width, made.source.picture.height),
-            output_size=(picture.width, picture.height),
-            device=restored.device,
-            backend=made.model.restorer.runtime.backend,
-            precision=restored.precision,
-            tiles=restored.tiles,
-            model=made.model.used.name,
-            condition=made.condition.value,
-            condition_from=made.condition.source,
+            input_size=(treatment.source.picture.width, treatment.source.picture.height),
+            output_size=(treatment.outline.width, treatment.outline.height),
+            device=run.device,
+            backend=treatment.model.restorer.runtime.backend,
+            precision=run.precision,
+            tiles=run.tiles,
+            model=treatment.model.used.name,
+            condition=treatment.condition.value,
+            condition_from=treatment.condition.source,
             metrics=metrics,
             baseline=baseline,
             warnings=(
-                *made.source.picture.warnings,
-                *made.condition.warnings,
-                *restored.warnings,
-                *files.losses(picture, format),
+                *treatment.source.picture.warnings,
+                *treatment.condition.warnings,
+                *run.warnings,
+                *files.losses(treatment.outline, format),
             ),
         )
+
+    def _size(self, read: Source) -> tuple[int, int] | None:
+        """The result's (width, height), where it is not the network's affair."""
+        return read.target if self._plan.task == "sr" else None
 
     def _decoded(self, data: bytes) -> Picture:
         try:
@@ -236,22 +260,24 @@ class Enhancement:
             return asked
         return picture.format if picture.format in FORMATS else FALLBACK_FORMAT
 
-    def _save(self, output: Path, data: bytes, made: Made) -> None:
-        if not self._plan.overwrite and os.path.lexists(output):
-            raise ExistsError(f"{output} appeared while it was being made; --overwrite replaces it")
-        try:
-            output.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise WriteError(f"cannot make folder {output.parent}: {error.strerror}") from error
-        record = Record(
-            output=output.name,
-            output_sha256=hashlib.sha256(data).hexdigest(),
-            input_sha256=made.source.sha256,
-            settings=self._plan.record_settings(output),
-            weights_sha256=made.model.used.sha256,
-        )
-        self._records.append(output.parent, record)
-        files.write_atomic(output, data)
+    def _save(self, output: Path, pieces: Iterator[bytes], treatment: Treatment) -> None:
+        # There is no file until there is something to write.
+        first = next(pieces)
+        digest = hashlib.sha256()
+        with files.atomic(output) as file:
+            for piece in chain([first], pieces):
+                digest.update(piece)
+                file.write(piece)
+            if not self._plan.overwrite and os.path.lexists(output):
+                raise ExistsError(f"{output} appeared while it was being made; --overwrite replaces it")
+            record = Record(
+                output=output.name,
+                output_sha256=digest.hexdigest(),
+                input_sha256=treatment.source.sha256,
+                settings=self._plan.record_settings(output),
+                weights_sha256=treatment.model.used.sha256,
+            )
+            self._records.append(output.parent, record)
 
 
 def _bytes_of(path: Path) -> bytes:

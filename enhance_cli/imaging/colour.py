@@ -35,12 +35,15 @@ def to_float(pixels: Pixels) -> Plane:
 
 
 def from_float(x: NDArray[np.floating], dtype: DTypeLike) -> Pixels:
-    """Bring floats to `dtype` (uint8 or uint16): scaled to its full range, rounded half up, clipped."""
+    """Bring floats to `dtype` (uint8 or uint16): scaled to its full range, rounded half up, clipped.
+
+    In C order, whatever that of `x`.
+    """
     full = np.iinfo(np.dtype(dtype)).max
     levels = x * x.dtype.type(full)
     levels += x.dtype.type(0.5)
     np.floor(levels, out=levels)
-    return np.clip(levels, 0, full, out=levels).astype(dtype)
+    return np.clip(levels, 0, full, out=levels).astype(dtype, order="C")
 
 
 def rgb_to_y(rgb: Floats) -> Floats:

@@ -6,12 +6,13 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from enhance_cli.errors import WriteError
 from enhance_cli.imaging.decode import DEFAULT_MAX_PIXELS, read
-from enhance_cli.imaging.encode import EncodeOptions, encode
+from enhance_cli.imaging.encode import EncodeOptions, encode, encode_bands
 from enhance_cli.imaging.formats import (
     IMAGE_SUFFIXES,
     check_fits,
@@ -25,8 +26,10 @@ __all__ = [
     "DEFAULT_MAX_PIXELS",
     "IMAGE_SUFFIXES",
     "EncodeOptions",
+    "atomic",
     "check_fits",
     "encode",
+    "encode_bands",
     "format_of",
     "holds_16_bit",
     "holds_alpha",
@@ -42,16 +45,27 @@ _PART = re.compile(r"\.(.*)\.[0-9a-f]{8}\.part", re.DOTALL)
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file that appears under its name complete and on disk, or not at all.
+    """Write a file that appears under its name complete and on disk, or not at all; see `atomic`."""
+    with atomic(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which appears under its name when the block has ended well, complete and on disk.
 
     Missing parent folders are made. The data goes to a hidden `.NAME.<random>.part` in the same folder,
-    which is synced and renamed. Raises WriteError; then the hidden file is gone.
+    which is synced and renamed. Raises WriteError for what goes wrong with it; after that, or any error in
+    the block, the hidden file is gone.
     """
     part = path.with_name(f".{path.name[:_NAME_CHARACTERS]}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write_synced(part, data)
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
             os.replace(part, path)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -82,13 +96,6 @@ def _names_in(folder: Path) -> list[str]:
         return os.listdir(folder)
     except OSError:
         return []
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

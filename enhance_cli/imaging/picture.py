@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -71,3 +72,25 @@ class Picture:
     def as_rgb(self) -> Picture:
         """The same gray picture with three equal channels."""
         return replace(self, pixels=self.pixels.repeat(3, axis=2))
+
+    def outline(self, width: int, height: int) -> Picture:
+        """A black picture of that size and all else of this one, which takes no memory."""
+        pixels = np.broadcast_to(np.zeros(1, self.pixels.dtype), (height, width, self.pixels.shape[2]))
+        return replace(self, pixels=pixels, alpha=None if self.alpha is None else pixels[..., 0])
+
+
+def joined(outline: Picture, bands: Iterable[Picture]) -> Picture:
+    """One picture of its bands of rows, which come from top to bottom; all else is the outline's."""
+    pixels = np.empty(outline.pixels.shape, outline.pixels.dtype)
+    alpha = None if outline.alpha is None else np.empty(outline.alpha.shape, outline.alpha.dtype)
+    top = 0
+    for band in bands:
+        if band.height == outline.height:
+            pixels, alpha = band.pixels, band.alpha
+            continue
+        rows = slice(top, top + band.height)
+        pixels[rows] = band.pixels
+        if alpha is not None and band.alpha is not None:
+            alpha[rows] = band.alpha
+        top = rows.stop
+    return replace(outline, pixels=pixels, alpha=alpha)

@@ -1,9 +1,11 @@
 """The four tasks from flags to files and exit codes."""
 
+import io
 import json
 import os
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,7 +100,7 @@ def test_names_that_are_too_long_are_no_surprise(enhance, picture):
 def test_what_the_format_cannot_hold_is_refused_before_the_work(enhance, tmp_path, monkeypatch):
     from enhance_cli.engine.restorer import Restorer
 
-    monkeypatch.setattr(Restorer, "restore", None)
+    monkeypatch.setattr(Restorer, "restore_bands", None)
     Image.new("RGBA", (20, 16), (90, 90, 90, 90)).save(tmp_path / "clear.png")
     Image.new("L", (8200, 1)).save(tmp_path / "wide.png")
     for flags, word in ((["clear.png", "x.jpg"], "transparency"), (["wide.png", "x.webp"], "16383")):
@@ -149,6 +151,8 @@ def test_json_events_hold_what_the_design_says(enhance, picture):
     )
     assert not {"error", "metrics", "warning"} & set(file)
     assert {"done", "current", "skipped", "failed", "seconds", "megapixels"} <= set(summary)
+    assert set(summary["stages"]) == {"read", "restore", "write"}
+    assert set(summary["waited"]) == {"read", "write"}
 
 
 def test_gray_and_colour_take_their_own_weights(enhance, picture, tmp_path):
@@ -314,6 +318,70 @@ def test_stdin_and_stdout(enhance, picture, size_of, tmp_path):
     (tmp_path / "in").mkdir()
     path.rename(tmp_path / "in/a.jpg")
     assert enhance("sr", "in", "-").code == 2
+
+
+def decoded(data):
+    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".ppm", ".tiff", ".bmp", ".webp"])
+def test_large_pictures_are_written_in_bands_and_come_out_the_same(enhance, picture, tmp_path, suffix):
+    path = picture("a.png", 150, 200)
+    outcome = enhance("sr", "--json", "--tile", "64", "a.png", f"bands{suffix}")
+    assert outcome.code == 0, outcome.err
+    assert outcome.of("file")[0]["tiles"] == 12
+    assert enhance("sr", "--tile", "0", "a.png", "whole.png").code == 0
+    piped = enhance("sr", "--tile", "64", "-", stdin=path.read_bytes()).out
+    whole, bands = decoded(tmp_path / "whole.png"), decoded(tmp_path / f"bands{suffix}")
+    assert np.array_equal(decoded(piped), bands)
+    assert np.abs(whole.astype(int) - bands).max() <= 1
+    assert enhance("sr", "--json", "--tile", "64", "a.png", f"bands{suffix}").events[-1]["current"] == 1
+
+
+def test_figures_of_a_picture_in_bands_are_those_of_the_whole(enhance, picture):
+    picture("a.png", 75, 100)
+    picture("clean.png", 150, 200, seed=1)
+    figures = [
+        enhance("sr", "--json", "--tile", tile, "--reference", "clean.png", "a.png", f"{tile}.png").of("file")
+        for tile in ("0", "64")
+    ]
+    assert [one[0]["tiles"] for one in figures] == [1, 4]
+    assert figures[0][0]["metrics"]["psnr"] == pytest.approx(figures[1][0]["metrics"]["psnr"], abs=1e-3)
+
+
+def test_a_disk_that_fills_up_within_a_picture_leaves_nothing_of_it(enhance, picture, tmp_path, monkeypatch):
+    class Full(io.FileIO):
+        def write(self, data):
+            if self.tell() > 1000:
+                raise OSError(28, "No space left on device")
+            return super().write(data)
+
+    plain = Path.open
+
+    def small(path, mode="r", *others, **more):
+        return Full(path, mode) if path.match(".a.png*.part") else plain(path, mode, *others, **more)
+
+    monkeypatch.setattr(Path, "open", small)
+    picture("in/a.png", 150, 200)
+    picture("in/b.png")
+    outcome = enhance("sr", "--json", "--tile", "64", "in", "out")
+    assert outcome.code == 3
+    assert "No space left on device" in outcome.of("file")[0]["error"]
+    assert files_in(tmp_path / "out") == ["b.png"]
+
+
+def test_an_output_that_appears_meanwhile_is_not_replaced(enhance, picture, tmp_path, monkeypatch):
+    picture("a.png")
+
+    def meanwhile(x, y):
+        (tmp_path / "b.png").write_bytes(b"mine")
+
+    monkeypatch.setattr("enhance_cli.engine.guard.problem", meanwhile)
+    outcome = enhance("sr", "a.png", "b.png")
+    assert outcome.code == 1 and "appeared" in outcome.err
+    assert (tmp_path / "b.png").read_bytes() == b"mine"
+    assert files_in(tmp_path) == ["a.png", "b.png"]
 
 
 def test_an_interrupt_ends_the_wait_for_stdin(enhance, monkeypatch):

@@ -94,7 +94,7 @@ def test_signals_end_a_run_cleanly(enhance, picture, monkeypatch, tmp_path, numb
 
     for name in "abcdefgh":
         picture(f"in/{name}.png")
-    original, calls = Restorer.restore, []
+    original, calls = Restorer.restore_bands, []
 
     def restore(self, *arguments, **options):
         calls.append(1)
@@ -102,7 +102,7 @@ def test_signals_end_a_run_cleanly(enhance, picture, monkeypatch, tmp_path, numb
             os.kill(os.getpid(), number)
         return original(self, *arguments, **options)
 
-    monkeypatch.setattr(Restorer, "restore", restore)
+    monkeypatch.setattr(Restorer, "restore_bands", restore)
     before = signal.getsignal(signal.SIGTERM)
     outcome = enhance("sr", "--json", "in", "out")
     assert outcome.code == 130

@@ -11,7 +11,7 @@ import pytest
 from enhance_cli.engine import batch
 from enhance_cli.engine.batch import Job
 from enhance_cli.engine.progress import FileDone, Summary, TileDone
-from enhance_cli.errors import ReadError
+from enhance_cli.errors import ReadError, RestoreError, WriteError
 
 
 class Load:
@@ -26,13 +26,14 @@ class Load:
 class Work:
     """Fails where told to, by stage and number of the job."""
 
-    def __init__(self, fail=(), on_restore=lambda number: None):
+    def __init__(self, fail=(), on_restore=lambda number: None, parts=1):
         self.fail = dict(fail)
+        self.parts = parts
         self.on_restore = on_restore
         self.most_alive = 0
         self.read_numbers = []
         self.written = []
-        self.main_threads = set()
+        self.main_threads, self.writer_threads = set(), set()
 
     def _stage(self, name, job):
         number = int(str(job.input))
@@ -49,17 +50,26 @@ class Work:
             return FileDone(input="77", output="77", status="current")
         return Load()
 
-    def restore(self, job, read, on_tile):
+    def begin(self, job, read):
+        number = self._stage("begin", job)
+        return FileDone(input="78", output="78", status="current") if number == 78 else read
+
+    def restore(self, job, task, put, on_tile):
         number = self._stage("restore", job)
         self.main_threads.add(threading.current_thread())
-        self.on_restore(number)
-        self.most_alive = max(self.most_alive, len(Load.alive))
-        on_tile(1, 1)
-        return read
+        for part in range(self.parts):
+            self.on_restore(number)
+            put(Load())
+            self.most_alive = max(self.most_alive, len(Load.alive))
+            on_tile(part + 1, self.parts)
+        return "end"
 
-    def write(self, job, made):
+    def write(self, job, task, parts):
         number = self._stage("write", job)
-        time.sleep(0.002)
+        self.writer_threads.add(threading.current_thread())
+        for _ in parts:
+            time.sleep(0.002)
+        assert parts.end == "end"
         self.written.append(number)
         metrics = {"psnr": float(number)}
         return FileDone(
@@ -94,9 +104,12 @@ def test_events_come_in_order_and_are_summed_up():
     assert summary.metrics == {"psnr": 4.5}
     assert all(event.seconds.write > 0 for event in done)
     assert work.main_threads == {threading.main_thread()}
+    assert threading.main_thread() not in work.writer_threads
+    assert summary.stages.write == pytest.approx(sum(event.seconds.write for event in done))
+    assert summary.stages.restore == pytest.approx(sum(event.seconds.restore for event in done))
 
 
-@pytest.mark.parametrize("stage", ["read", "restore", "write"])
+@pytest.mark.parametrize("stage", ["read", "begin", "restore", "write"])
 def test_one_bad_picture_never_ends_the_batch(stage):
     work = Work(fail={2: stage})
     events, summary = run(work, range(5))
@@ -120,16 +133,89 @@ def test_stages_may_end_a_job_early_and_problems_are_failures():
     work = Work()
     events = []
     known = Job(Path("1"), Path("2"), problem=ReadError("gone"))
-    summary = batch.run([*jobs(77), known], work, events.append)
-    assert (summary.current, summary.failed) == (1, 1)
+    summary = batch.run([*jobs(77, 78), known], work, events.append)
+    assert (summary.current, summary.failed) == (2, 1)
     assert work.written == []
 
 
-def test_memory_does_not_grow_with_the_batch():
-    work = Work()
-    run(work, range(40))
-    # Ahead and behind, one in the network, and one each that has just been handed over.
-    assert work.most_alive <= batch.DEPTH + batch.BEHIND + 3
+@pytest.mark.parametrize("parts", [1, 20])
+def test_memory_grows_neither_with_the_batch_nor_with_the_picture(parts):
+    work = Work(parts=parts)
+    run(work, range(40 // parts))
+    # Inputs: ahead, in the network, behind, and one just handed over.  Parts: just made, waiting, in the
+    # writer's hands, for this picture and the one behind.
+    assert work.most_alive <= (batch.DEPTH + 1 + batch.BEHIND + 1) + 3 * (1 + batch.BEHIND)
+
+
+def test_a_writer_takes_parts_while_the_network_goes_on():
+    both = threading.Barrier(2, timeout=10)
+
+    class Meeting(Work):
+        def restore(self, job, task, put, on_tile):
+            put(1)
+            both.wait()
+            put(2)
+            return "end"
+
+        def write(self, job, task, parts):
+            taken = iter(parts)
+            assert next(taken) == 1
+            both.wait()
+            assert list(taken) == [2]
+            return FileDone(input="1", output="", status="done")
+
+    _, summary = run(Meeting(), [1])
+    assert summary.done == 1
+
+
+def test_a_writer_that_fails_stops_the_network():
+    made = []
+
+    class Full(Work):
+        def restore(self, job, task, put, on_tile):
+            for number in range(1000):
+                put(number)
+                made.append(number)
+
+        def write(self, job, task, parts):
+            next(iter(parts))
+            raise WriteError("disk full")
+
+    events, summary = run(Full(), [1])
+    assert (summary.failed, events[0].error) == (1, "disk full")
+    assert len(made) < 10
+
+
+def test_a_network_that_fails_in_the_middle_leaves_nothing_of_the_picture():
+    kept = []
+
+    class Half(Work):
+        def restore(self, job, task, put, on_tile):
+            put(1)
+            put(2)
+            raise RestoreError("too large")
+
+        def write(self, job, task, parts):
+            kept.append(list(parts))
+            return FileDone(input="1", output="", status="done")
+
+    events, summary = run(Half(), [1])
+    assert (summary.failed, events[0].error) == (1, "too large")
+    assert kept == []
+
+
+def test_the_summary_tells_what_the_network_waited_for():
+    slow = threading.Event()
+
+    class Slow(Work):
+        def read(self, job):
+            slow.wait(0.05)
+            return super().read(job)
+
+    _, summary = run(Slow(), range(3), threads=1)
+    assert summary.waited.read >= 0.04
+    _, summary = run(Work(parts=40), [1])
+    assert summary.waited.write >= 0.002 * 20
 
 
 def test_an_interrupt_finishes_what_is_being_written_and_begins_nothing():
@@ -143,6 +229,21 @@ def test_an_interrupt_finishes_what_is_being_written_and_begins_nothing():
     assert summary.done == 3 == len(work.written)
     assert max(work.read_numbers) <= 3 + batch.DEPTH
     assert isinstance(events[-1], Summary)
+
+
+def test_an_interrupt_between_two_parts_drops_the_picture():
+    calls = []
+
+    def stop(number):
+        calls.append(number)
+        if calls.count(1) == 3:
+            raise KeyboardInterrupt
+
+    work = Work(on_restore=stop, parts=5)
+    events, summary = run(work, range(4))
+    assert summary.interrupted
+    assert work.written == [0]
+    assert [event.input for event in events if isinstance(event, FileDone)] == ["0"]
 
 
 def test_a_closed_pipe_ends_the_run():

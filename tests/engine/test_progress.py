@@ -3,7 +3,7 @@
 import json
 import math
 
-from enhance_cli.engine.progress import FileDone, Seconds, Start, Summary, WeightsUsed, mean
+from enhance_cli.engine.progress import FileDone, Seconds, Start, Summary, Waited, WeightsUsed, mean
 
 
 def test_start_names_its_weights():
@@ -64,10 +64,22 @@ def test_lines_are_ascii_and_valid_json_whatever_they_hold():
 
 
 def test_summary():
-    event = Summary(done=1, current=2, skipped=3, failed=4, seconds=1.5, megapixels=0.25, interrupted=True)
+    event = Summary(
+        done=1,
+        current=2,
+        skipped=3,
+        failed=4,
+        seconds=1.5,
+        stages=Seconds(read=1, restore=2, write=3),
+        waited=Waited(read=0.123456),
+        megapixels=0.25,
+        interrupted=True,
+    )
     fields = json.loads(event.to_json())
     assert [fields[key] for key in ("done", "current", "skipped", "failed")] == [1, 2, 3, 4]
     assert fields["interrupted"] is True
+    assert fields["stages"] == {"read": 1, "restore": 2, "write": 3}
+    assert fields["waited"] == {"read": 0.1235, "write": 0.0}
     assert "metrics" not in fields
 
 

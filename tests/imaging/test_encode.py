@@ -1,19 +1,23 @@
 import io
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import tifffile
 
 from enhance_cli.errors import WriteError
+from enhance_cli.imaging import png
 from enhance_cli.imaging.files import (
     EncodeOptions,
     encode,
+    encode_bands,
     holds_16_bit,
     holds_alpha,
     losses,
     read,
 )
-from enhance_cli.imaging.picture import Picture
+from enhance_cli.imaging.picture import Metadata, Picture
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
 
@@ -77,15 +81,80 @@ def test_options_reach_the_encoders():
     assert len(encode(picture, "PNG", options=EncodeOptions(png_level=9))) < len(
         encode(picture, "PNG", options=EncodeOptions(png_level=0))
     )
+    efforts = [len(encode(picture, "WEBP", options=EncodeOptions(webp_effort=n))) for n in (0, 6)]
+    assert efforts[1] < efforts[0]
     lossy = read(encode(picture, "WEBP", options=EncodeOptions(webp_quality=50)))
     assert not np.array_equal(lossy.pixels, picture.pixels)
 
 
-def test_large_pngs_of_several_blocks_are_sound():
-    pixels = noise((1200, 1300, 3), np.uint16)
-    data = encode(Picture(pixels), "PNG", options=EncodeOptions(png_level=1))
+@pytest.fixture(params=["isal", "zlib"])
+def deflater(request, monkeypatch):
+    """With ISA-L and without."""
+    if request.param == "isal":
+        return pytest.importorskip("isal")
+    return monkeypatch.setattr(png, "isal_zlib", None)
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_large_pngs_of_several_blocks_are_sound(deflater, level):
+    pixels = noise((300, 1300, 3), np.uint16)
+    data = encode(Picture(pixels), "PNG", options=EncodeOptions(png_level=level))
     assert data.count(b"IDAT") > 1
     assert np.array_equal(read(data).pixels, pixels)
+
+
+def test_levels_above_2_are_zlibs_own(monkeypatch):
+    picture = Picture(smooth(200, 300))
+
+    def sizes():
+        return [len(encode(picture, "PNG", options=EncodeOptions(png_level=level))) for level in (1, 3, 9)]
+
+    fast = sizes()
+    monkeypatch.setattr(png, "isal_zlib", None)
+    assert sizes()[1:] == fast[1:]
+
+
+def in_bands(picture, heights):
+    """The picture as its outline and bands of rows."""
+    bounds = np.cumsum([0, *heights])
+    assert bounds[-1] == picture.height
+    for top, bottom in pairwise(bounds.tolist()):
+        alpha = None if picture.alpha is None else picture.alpha[top:bottom]
+        yield replace(picture, pixels=picture.pixels[top:bottom], alpha=alpha)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bands_make_the_same_file_as_the_whole(format, dtype, channels):
+    alpha = noise((40, 30), dtype, 1) if holds_alpha(format) else None
+    picture = Picture(noise((40, 30, channels), dtype), alpha, Metadata(dpi=(300.0, 300.0)))
+    outline = picture.outline(30, 40)
+    assert not outline.pixels.any() and outline.pixels.strides[:2] == (0, 0)
+    bands = encode_bands(outline, in_bands(picture, [1, 20, 19]), format)
+    back, whole = read(b"".join(bands)), read(encode(picture, format))
+    assert np.array_equal(back.pixels, whole.pixels)
+    assert (back.alpha is None) == (alpha is None)
+    assert alpha is None or np.array_equal(back.alpha, whole.alpha)
+    assert back.metadata == whole.metadata
+
+
+@pytest.mark.parametrize("format", ["PNG", "PPM"])
+def test_bands_are_encoded_as_they_come(format):
+    taken = []
+
+    def bands():
+        for number, band in enumerate(in_bands(Picture(noise((900, 400, 3))), [300, 300, 300])):
+            taken.append(number)
+            yield band
+
+    pieces = encode_bands(Picture(np.zeros((900, 400, 3), np.uint8)), bands(), format)
+    next(pieces)
+    assert taken == [0]
+    assert next(piece for piece in pieces if len(piece) > 1000)
+    assert taken == [0]
+    list(pieces)
+    assert taken == [0, 1, 2]
 
 
 def test_other_programs_agree_on_our_16_bit_files():

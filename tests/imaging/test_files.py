@@ -78,6 +78,14 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_any_error_while_a_file_is_written_leaves_nothing_behind(tmp_path):
+    with pytest.raises(KeyError), files.atomic(tmp_path / "a.png") as file:
+        file.write(b"half")
+        assert len(os.listdir(tmp_path)) == 1
+        raise KeyError
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_file_where_the_folder_should_be(tmp_path):
     (tmp_path / "blocked").write_bytes(b"")
     with pytest.raises(WriteError, match="blocked"):
