@@ -120,7 +120,7 @@ def test_the_workflow_runs_and_its_gate_holds(tmp_path, raised, code):
         timeout=300,
     )
     assert made.returncode == code, made.stderr
-    assert "| x4 | compact-sr-x4 |" in (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "| x4 | compact-sr-x4-deep |" in (tmp_path / "table.md").read_text(encoding="utf-8")
 
 
 def test_scripts_are_all_tried_here():
