@@ -22,6 +22,11 @@ from enhance_cli.imaging.formats import (
     losses,
 )
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "IMAGE_SUFFIXES",
@@ -63,6 +68,7 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with part.open("xb") as file:
+                _claim(file)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -77,7 +83,10 @@ def atomic(path: Path) -> Iterator[BinaryIO]:
 
 
 def remove_leftovers(outputs: Iterable[Path], before: float) -> None:
-    """Remove part files that killed runs left of these outputs, if last written `before` (epoch s)."""
+    """Remove part files that killed runs left of these outputs, if last written `before` (epoch s).
+
+    What another run is still writing stays: a large picture grows for minutes while the network works.
+    """
     starts: dict[Path, set[str]] = {}
     for output in outputs:
         starts.setdefault(output.parent, set()).add(output.name[:_NAME_CHARACTERS])
@@ -87,7 +96,30 @@ def remove_leftovers(outputs: Iterable[Path], before: float) -> None:
             # A part file that vanishes, or may not be removed, does no harm.
             with contextlib.suppress(OSError):
                 if match and match[1] in names and (folder / name).stat().st_mtime < before:
-                    (folder / name).unlink()
+                    _remove_unclaimed(folder / name)
+
+
+def _remove_unclaimed(part: Path) -> None:
+    with part.open("rb") as file:
+        if not _claim(file):
+            return
+    part.unlink()
+
+
+def _claim(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed; False if it is locked already.
+
+    True without locks, too: Windows removes no open file anyway, and some network folders have none.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _names_in(folder: Path) -> list[str]:

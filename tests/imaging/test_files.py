@@ -110,3 +110,12 @@ def test_leftovers_are_known_by_the_names_that_writing_gives(tmp_path, monkeypat
     assert len(os.listdir(tmp_path)) == 1
     remove_leftovers([tmp_path / name], before=math.inf)
     assert os.listdir(tmp_path) == []
+
+
+def test_what_is_still_being_written_is_no_leftover(tmp_path):
+    pytest.importorskip("fcntl")
+    with files.atomic(tmp_path / "a.png") as file:
+        remove_leftovers([tmp_path / "a.png"], before=math.inf)
+        file.write(b"whole")
+    assert os.listdir(tmp_path) == ["a.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"whole"
