@@ -26,7 +26,7 @@ MOST_NAMED = 20
 
 MUCH = 0.1
 """Share of the run that the network spends waiting, from which the summary says what would help."""
-LEAST = {".png": ("png_level", 1), ".webp": ("webp_effort", 0)}
+LEAST = {".png": ("png_level", 2), ".webp": ("webp_effort", 0)}
 """The setting, by suffix, from which on writing takes little time."""
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would end a line, steer the terminal or not be encoded."""

@@ -123,9 +123,9 @@ def test_the_end_of_a_batch_tells_the_stages(told):
 @pytest.mark.parametrize(
     ("waited", "output", "settings", "advice"),
     [
-        (Waited(write=2.1), "b.png", {}, "waited 2.1 s for writing (try --png-level 1)"),
-        (Waited(write=2.1), "b.png", {"png_level": 1}, "waited 2.1 s for writing"),
-        (Waited(write=2.1), "b.PNG", {"jobs": 1}, "waited 2.1 s for writing (try --png-level 1 or --jobs 2)"),
+        (Waited(write=2.1), "b.png", {"png_level": 6}, "waited 2.1 s for writing (try --png-level 2)"),
+        (Waited(write=2.1), "b.png", {}, "waited 2.1 s for writing"),
+        (Waited(write=2.1), "b.PNG", {"jobs": 1}, "waited 2.1 s for writing (try --jobs 2)"),
         (Waited(write=2.1), "b.webp", {}, "waited 2.1 s for writing (try --webp-effort 0)"),
         (Waited(read=2.1), "b.jpg", {"jobs": 1}, "waited 2.1 s for reading (try --jobs 2)"),
     ],
