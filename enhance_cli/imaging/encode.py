@@ -45,17 +45,28 @@ def encode_bands(
     """The same file in pieces, of a picture that comes in bands of rows, from top to bottom.
 
     `outline`: the picture but for its pixels. PNG and PNM are written band by band, the others when the
-    last one is there.
+    last one is there. Raises WriteError as `encode` does, and where rows are missing.
     """
     options = options or EncodeOptions()
     check_fits(format, outline.width, outline.height, alpha=outline.alpha is not None)
     metadata = kept_metadata(outline, format)
+    bands = _all_rows(bands, outline.height)
     if format in ("PNG", "PPM"):
         samples = (_samples(band, format) for band in bands)
         if format == "PNG":
             return png_pieces(samples, outline.height, metadata, options.png_level)
         return _pnm(samples, outline.height)
     return iter([_whole(joined(outline, bands), format, metadata, options)])
+
+
+def _all_rows(bands: Iterable[Picture], height: int) -> Iterator[Picture]:
+    """The bands as they are; WriteError if they are not the whole picture, which no decoder would notice."""
+    rows = 0
+    for band in bands:
+        rows += band.height
+        yield band
+    if rows != height:
+        raise WriteError(f"the result has {rows} rows instead of {height}; run it with --debug and report it")
 
 
 def _whole(picture: Picture, format: str, metadata: Metadata, options: EncodeOptions) -> bytes:

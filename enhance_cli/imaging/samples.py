@@ -12,11 +12,14 @@ from PIL import Image, ImageCms, ImageFile
 
 from enhance_cli.errors import ReadError
 from enhance_cli.imaging.picture import Pixels
+from enhance_cli.imaging.png_rows import is_short
 
 # OpenCV would talk to stderr about odd tags.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _MODES = {"1": "L", "La": "LA", "RGBX": "RGB", "RGBa": "RGBA", "PA": "RGBA", "YCbCr": "RGB", "HSV": "RGB"}
+PALETTE = 3
+"""Colour type of a PNG whose zeros may be any colour."""
 _BITS, _PHOTOMETRIC, _PLANAR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 284, 338, 339
 
 
@@ -118,9 +121,18 @@ def _png(image: Image.Image, data: bytes) -> Samples:
     # Pillow takes a file that ends between two chunks for a whole one.
     if b"IEND" not in data:
         raise ReadError("the PNG is cut off; get a complete copy")
-    bits, kind = data[24], data[25]
-    if bits == 16:
-        return _deep_png(image, data)
+    bits, kind, interlaced = data[24], data[25], data[28]
+    # What is missing comes out as zeros, so that most pictures need no second look.
+    plain = bits < 16 and kind != PALETTE and not interlaced
+    samples = _shallow_png(image, bits, kind) if plain else None
+    if (samples is None or not samples.colour[-1].any()) and is_short(data):
+        raise ReadError("the PNG is cut off; get a complete copy")
+    if samples:
+        return samples
+    return _deep_png(image, data) if bits == 16 else _shallow_png(image, bits, kind)
+
+
+def _shallow_png(image: Image.Image, bits: int, kind: int) -> Samples:
     if bits in (2, 4) and kind == 0 and "transparency" in image.info:
         # Pillow stretches these levels of gray to 0..255, but not the one that is transparent.
         image.info["transparency"] *= 255 // (2**bits - 1)

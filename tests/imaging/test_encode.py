@@ -174,3 +174,12 @@ def test_transparent_pixels_keep_their_colour():
 def test_a_side_too_long_for_the_format_is_an_error(format, side):
     with pytest.raises(WriteError, match=f"not {side}x1"):
         encode(Picture(np.zeros((1, side, 1), np.uint8)), format)
+
+
+@pytest.mark.parametrize("format", ["PNG", "PPM", "TIFF"])
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_a_result_that_lacks_rows_is_never_a_file(format, n_rows):
+    picture = Picture(np.zeros((6, 5, 3), np.uint8))
+    part = Picture(np.zeros((n_rows, 5, 3), np.uint8))
+    with pytest.raises(WriteError, match="rows instead of 6"):
+        b"".join(encode_bands(picture.outline(5, 6), [part] * 2, format))
