@@ -30,15 +30,6 @@ def own_cache(monkeypatch, tmp_path):
     return tmp_path / "enhance" / "ncnn"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def verdict(monkeypatch):
     """`verdict(difference, gain)` is what every timed comparison finds from then on; counts them."""
