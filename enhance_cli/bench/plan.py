@@ -186,8 +186,7 @@ def fits(net: LoadedNet, setting: Setting) -> bool:
 
 def _of_tier(tier: str, dataset: Dataset, setting: Setting, load: Load) -> LoadedNet | None:
     """What is shipped of a tier; None where nothing is shipped for the setting, which leaves the baseline."""
-    shipped = {(weights.task, weights.scale) for weights in catalog.catalog()}
-    if (setting.task, setting.scale) not in shipped:
+    if setting.scale not in catalog.scales(tier, setting.task):
         return None
     gray = setting.gray or dataset.gray
     return load(catalog.of_tier(tier, setting.task, scale=setting.scale, gray=gray))

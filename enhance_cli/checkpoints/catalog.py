@@ -18,8 +18,11 @@ else:
 
 TASKS = ("sr", "dejpeg", "denoise", "deblur", "demosaic")
 COLOURS = ("y", "gray", "rgb")
-TIERS = ("fast", "default", "best")
+SPEEDS = ("fast", "default", "best")
 """From the quickest to the most thorough; a task takes "default" unasked."""
+PHOTO = "photo"
+"""For photographs that are blurred, noisy and compressed, where the others expect the task's fault alone."""
+TIERS = (*SPEEDS, PHOTO)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,18 +75,30 @@ def of_tier(tier: str, task: str, *, scale: int = 1, gray: bool) -> Weights:
 
     `gray` says whether the picture has one channel.  ModelError where nothing has that task and scale.
     """
-    of_task = [weights for weights in catalog() if weights.task == task]
-    fitting = [weights for weights in of_task if weights.scale == scale]
+    fitting = [weights for weights in _candidates(tier, task) if weights.scale == scale]
     if not fitting:
-        scales = ", ".join(str(scale) for scale in sorted({weights.scale for weights in of_task}))
-        raise ModelError(f"no model for {task} at scale {scale}; scales there are: {scales or 'none'}")
+        kind, there = f"{PHOTO} model" if tier == PHOTO else "model", ", ".join(map(str, scales(tier, task)))
+        raise ModelError(f"no {kind} for {task} at scale {scale}; scales there are: {there or 'none'}")
     colours = ("gray", "y") if gray else ("rgb",)
     return min(fitting, key=lambda weights: (_distance(tier, weights.tier), weights.colour not in colours))
 
 
+def scales(tier: str, task: str) -> list[int]:
+    """The enlargements, rising, that a task has at a tier or one that may stand in for it."""
+    return sorted({weights.scale for weights in _candidates(tier, task)})
+
+
+def _candidates(tier: str, task: str) -> list[Weights]:
+    """One speed may stand in for another, but none for photographs, nor they for it."""
+    of_task = [weights for weights in catalog() if weights.task == task]
+    return [weights for weights in of_task if (weights.tier == PHOTO) == (tier == PHOTO)]
+
+
 def _distance(wanted: str, tier: str | None) -> int:
     """How far apart two tiers are; weights without a tier come last."""
-    return abs(TIERS.index(wanted) - TIERS.index(tier)) if tier else len(TIERS)
+    if wanted == tier:
+        return 0
+    return abs(SPEEDS.index(wanted) - SPEEDS.index(tier)) if tier else len(SPEEDS)
 
 
 def read_catalog(path: Path) -> tuple[Weights, ...]:

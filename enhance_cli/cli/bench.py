@@ -76,7 +76,7 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="fast, default, best or a name; repeat for several. 'none' gives the baselines alone.",
+            help="fast, default, best, photo or a name; repeatable. 'none' gives the baselines alone.",
             show_default="the default of each task",
         ),
     ] = None,

@@ -40,12 +40,20 @@ def enlarge_batch(x: Tensor, scale: int) -> Tensor:
     return torch.einsum("oh,nchw->ncow", down, x) @ across.T
 
 
+def resize_batch(x: Tensor, side: int) -> Tensor:
+    """Resize squares (N, C, S, S) to (N, C, side, side), in float and neither rounded nor clipped."""
+    if x.shape[-1] == side:
+        return x
+    matrix = _matrix(x.shape[-1], side, side / x.shape[-1], x.device)
+    return torch.einsum("oh,nchw->ncow", matrix, x) @ matrix.T
+
+
 def _to_levels(x: Tensor) -> Tensor:
     # MATLAB rounds halves away from zero; torch.round would send them to the even level.
     return (x + 0.5).floor_().clamp_(0, 255)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _matrix(n_in: int, n_out: int, scale: float, device: torch.device) -> Tensor:
     """The (n_out, n_in) matrix of one resizing pass."""
     indices, taps = weights(n_in, n_out, scale, "mirror")

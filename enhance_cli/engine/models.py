@@ -118,7 +118,7 @@ class Models:
         return fitting[0] if fitting else 1
 
     def _scales(self) -> list[int]:
-        return sorted({one.scale for one in catalog.catalog() if one.task == self._task})
+        return catalog.scales(self._tier, self._task)
 
     def _from_catalog(self, weights: Weights) -> Model:
         restorer = Restorer(load_weights(weights), self._settings)

@@ -51,10 +51,12 @@ class Recipe:
     """Default time budget, such as "50m"."""
     init: str | None = None
     """Name of shipped weights to start from; tensors that do not fit start fresh."""
+    photo: bool = False
+    """sr, dejpeg: pictures are spoilt as photographs are (`degrade.photo`) instead of by the task alone."""
     scales: tuple[int, ...] = ()
     """sr of enlarged input: whole factors, each with its share of every batch."""
     quality: tuple[int, int] = (5, 60)
-    """dejpeg: range of JPEG qualities."""
+    """dejpeg, photo: range of JPEG qualities; of photographs that of the last file."""
     sigma: tuple[float, float] = (0.0, 0.0)
     """denoise: range of noise levels; deblur: of the noise that is added after the blur. 0..255 scale."""
 
@@ -109,6 +111,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: value in get_args(Task), f"one of {', '.join(get_args(Task))}"),
     "loss": (lambda value: value in get_args(Loss), f"one of {', '.join(get_args(Loss))}"),
     "parameters": (lambda value: isinstance(value, dict), "a table"),
+    "photo": (lambda value: isinstance(value, bool), "true or false"),
     "packs": (_list_of(lambda value: isinstance(value, str)), "a list of folder names"),
     "held_out": COUNT,
     "patch": COUNT,

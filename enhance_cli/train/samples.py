@@ -15,6 +15,7 @@ from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
 from enhance_cli.degrade.jpeg import compress_batch
 from enhance_cli.degrade.mosaic import mosaic_batch
 from enhance_cli.degrade.noise import add_noise_batch
+from enhance_cli.degrade.photo import BLUR_SIZE, GRID, draw, photograph_batch
 from enhance_cli.engine.tiles import round_up
 from enhance_cli.errors import UsageError
 from enhance_cli.train.data import Bank
@@ -54,7 +55,7 @@ def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
         "deblur": _Blur,
         "demosaic": _Mosaic,
     }
-    return makers[recipe.task](recipe, spec)
+    return (_Photo if recipe.photo else makers[recipe.task])(recipe, spec)
 
 
 def _mismatch(recipe: Recipe, spec: ArchSpec) -> str | None:
@@ -63,6 +64,8 @@ def _mismatch(recipe: Recipe, spec: ArchSpec) -> str | None:
         return (
             f"wants to be told the {spec.condition}, which {recipe.task} does not know; change its condition"
         )
+    if recipe.photo and (recipe.task not in ("sr", "dejpeg") or spec.pre_upsampled):
+        return "cannot learn from photo = true, which is for dejpeg and for sr that enlarges; leave it out"
     if recipe.task == "sr" and spec.pre_upsampled and not recipe.scales:
         return "takes an enlarged picture; name the factors in scales"
     if len(recipe.scales) > recipe.batch or any(recipe.patch % scale for scale in recipe.scales):
@@ -117,6 +120,23 @@ class _Jpeg(_Task):
         dy, dx = torch.randint(0, 16, (2,)).tolist() if torch.rand(1) < self.SHIFTED else (0, 0)
         window = (..., slice(dy, dy + side), slice(dx, dx + side))
         return Sample(degraded[window], clean[window], (quality / 100)[:, None, None, None])
+
+
+class _Photo(_Task):
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        patch, scale = self.recipe.patch, self.spec.scale
+        # A block more, so that patches begin anywhere in the JPEG's grid.
+        side = round_up(patch + GRID, GRID)
+        clean = bank.crops(n, side * scale + BLUR_SIZE - 1)
+        rng = np.random.default_rng(int(torch.randint(2**31, ())))
+        fates = [draw(rng, scale, self.recipe.quality) for _ in range(n)]
+        degraded = photograph_batch(clean, scale, fates, bank.generator)
+        top, left = torch.randint(0, side - patch + 1, (2,)).tolist()
+        small = degraded[..., top : top + patch, left : left + patch]
+        top, left = (BLUR_SIZE // 2 + scale * edge for edge in (top, left))
+        large = clean[..., top : top + scale * patch, left : left + scale * patch]
+        quality = torch.tensor([fate.last_quality / 100 for fate in fates], device=bank.device)
+        return Sample(small, large, quality[:, None, None, None])
 
 
 class _Noise(_Task):

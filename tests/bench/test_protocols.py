@@ -11,6 +11,7 @@ from enhance_cli.bench.protocols.choice import Values, settings
 from enhance_cli.bench.protocols.contract import Metrics, Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
 from enhance_cli.bench.protocols.sr import SuperResolution
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import rgb_to_y
@@ -86,11 +87,23 @@ def test_jpeg_colour_keeps_three_channels():
     assert JpegColour(40).name == "q40 rgb"
 
 
-@pytest.mark.parametrize("setting", [Noise(25), MotionBlur()])
+@pytest.mark.parametrize("setting", [Noise(25), MotionBlur(), PhotoSr(2), PhotoJpeg(40)])
 def test_seeds_decide(setting: Setting):
     first, again, other = (setting.degrade(COLOUR, seed).given for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_photographs_are_measured_like_the_task_without_them():
+    case, bicubic = PhotoSr(3).degrade(COLOUR, seed=0), SuperResolution(3).degrade(COLOUR, seed=0)
+    assert np.array_equal(case.reference, bicubic.reference)
+    assert case.given.shape == bicubic.given.shape and case.baseline.shape == bicubic.baseline.shape
+    assert PhotoSr(3).measure(case.baseline, case.reference) == SuperResolution(3).measure(
+        case.baseline, case.reference
+    )
+    assert settings("sr", Values(protocol="photo", scales=(4,))) == (PhotoSr(4),)
+    assert settings("dejpeg", Values(protocol="jpeg-photo", qualities=(40,))) == (PhotoJpeg(40),)
+    assert PhotoJpeg(40).degrade(COLOUR, seed=0).given.shape == COLOUR.shape
 
 
 def test_settings_are_the_usual_ones_unless_asked():

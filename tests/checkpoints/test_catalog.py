@@ -46,7 +46,7 @@ def test_an_empty_catalog_is_no_error(write_catalog):
         ({"parameters": "1.5"}, "positive whole number"),
         ({"condition_range": "[1]"}, "two rising numbers"),
         ({"condition_range": "[9, 1]"}, "two rising numbers"),
-        ({"tier": '"slow"'}, "one of fast, default, best"),
+        ({"tier": '"slow"'}, "one of fast, default, best, photo"),
         ({"name": '""'}, "non-empty string"),
     ],
 )
@@ -141,6 +141,19 @@ def test_a_tier_that_is_missing_is_served_by_the_nearest(write_catalog, table):
     tiers = ("fast", "default", "best")
     assert [of_tier(tier, "denoise", gray=True).name for tier in tiers] == ["usual", "usual", "slow"]
     assert {of_tier(tier, "sr", scale=2, gray=True).name for tier in tiers} == {"x2"}
+
+
+def test_photographs_have_weights_of_their_own(write_catalog, table):
+    write_catalog(
+        table(name='"usual"', task='"sr"', scale="2"),
+        table(name='"photo"', task='"sr"', scale="4", tier='"photo"'),
+        table(name='"noise"'),
+    )
+    assert of_tier("photo", "sr", scale=4, gray=True).name == "photo"
+    assert module.scales("photo", "sr") == [4] and module.scales("fast", "sr") == [2]
+    for tier, task, scale in (("photo", "denoise", 1), ("default", "sr", 4), ("photo", "sr", 2)):
+        with pytest.raises(ModelError, match=f"no (photo )?model for {task} at scale {scale}"):
+            of_tier(tier, task, scale=scale, gray=True)
 
 
 def test_each_shipped_task_scale_and_colour_has_one_of_each_tier():

@@ -84,6 +84,15 @@ def test_a_tier_is_served_by_the_nearest_that_there_is(choose, monkeypatch):
     assert names("best") == names("default") == names(None) == ["x2", "x4"]
 
 
+def test_photographs_take_the_next_photo_model_and_no_other(choose, monkeypatch):
+    shelf = (*SHELF, weights("x4-photo", "sr", 4, tier="photo"))
+    monkeypatch.setattr(catalog, "catalog", lambda: shelf)
+    assert choose("sr", "photo").model(gray=False, factor=2.0).used.name == "x4-photo"
+    assert choose("sr").model(gray=False, factor=4.0).used.name == "x4"
+    with pytest.raises(ModelError, match="no photo model for denoise"):
+        choose("denoise", "photo").model(gray=True, factor=1.0)
+
+
 def test_a_name_fixes_the_weights(choose):
     chosen = choose("sr", "x4")
     assert (chosen.fixed_name, chosen.fixed_scale) == ("x4", 4)

@@ -37,6 +37,8 @@ def rmse(a: torch.Tensor, b: torch.Tensor) -> float:
         ({"task": "sr"}, {"scale": 1}, "scale to 2 or more"),
         ({"task": "sr", "scales": (2, 3)}, {"scale": 2}, "leave out scales"),
         ({"task": "sr"}, {"pre_upsampled": True}, "factors in scales"),
+        ({"task": "denoise", "photo": True}, {}, "photo"),
+        ({"task": "sr", "photo": True, "scales": (2,)}, {"pre_upsampled": True}, "photo"),
         ({"task": "demosaic"}, {"colour": "gray"}, "three channels"),
         ({"task": "demosaic", "patch": 47}, {}, "even side"),
     ],
@@ -85,6 +87,18 @@ def test_jpeg_quality_is_per_sample_and_told(bank):
 def test_jpeg_patches_may_have_any_side(bank):
     sample = sampler(replace(RECIPE, task="dejpeg", patch=41), SPEC)(bank, 2)
     assert sample.degraded.shape == sample.clean.shape == (2, 3, 41, 41)
+
+
+@pytest.mark.parametrize(("task", "scale"), [("sr", 4), ("sr", 2), ("dejpeg", 1)])
+def test_photographs_line_up_with_what_they_were(bank, task, scale):
+    recipe = replace(RECIPE, task=task, photo=True, patch=40, quality=(60, 80))
+    sample = sampler(recipe, replace(SPEC, scale=scale))(bank, 8)
+    assert sample.degraded.shape == (8, 3, 40, 40)
+    assert sample.clean.shape == (8, 3, 40 * scale, 40 * scale)
+    assert 0.6 <= sample.condition.min() < sample.condition.max() <= 0.8
+    large = enlarge_batch(sample.degraded, scale)
+    shifts = {(y, x): rmse(large.roll((y, x), (2, 3)), sample.clean) for y in (-4, 0, 4) for x in (-4, 0, 4)}
+    assert min(shifts, key=shifts.get) == (0, 0)
 
 
 def test_noise_matches_what_is_told(bank):

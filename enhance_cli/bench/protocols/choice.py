@@ -14,14 +14,17 @@ from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.levin import levin_settings
 from enhance_cli.bench.protocols.mosaic import Mosaic
 from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
 from enhance_cli.bench.protocols.sr import SrProtocol, SuperResolution
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.resize import Edges
 
 TASKS: dict[str, Task] = {
     **dict.fromkeys(sr.PROTOCOLS, "sr"),
+    "photo": "sr",
     "jpeg-y": "dejpeg",
     "jpeg-rgb": "dejpeg",
+    "jpeg-photo": "dejpeg",
     "awgn": "denoise",
     "awgn-8bit": "denoise",
     "motion": "deblur",
@@ -79,6 +82,10 @@ def settings(task: Task, values: Values) -> tuple[Setting, ...]:
             return tuple(JpegLuma(quality) for quality in values.qualities or QUALITIES)
         case "jpeg-rgb":
             return tuple(JpegColour(quality) for quality in values.qualities or QUALITIES)
+        case "jpeg-photo":
+            return tuple(PhotoJpeg(quality) for quality in values.qualities or QUALITIES)
+        case "photo":
+            return tuple(PhotoSr(scale) for scale in values.scales or SCALES)
         case "awgn" | "awgn-8bit":
             return tuple(Noise(sigma, protocol) for sigma in values.sigmas or SIGMAS)
         case "motion":
