@@ -10,7 +10,7 @@ from typing import get_args
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.datasets import KNOWN, Dataset
-from enhance_cli.bench.protocols.choice import SIGMAS, Values, settings
+from enhance_cli.bench.protocols.choice import SIGMAS, TASKS, Values, settings
 from enhance_cli.bench.protocols.contract import Setting, label
 from enhance_cli.bench.protocols.jpeg import JpegColour
 from enhance_cli.checkpoints import catalog
@@ -134,8 +134,10 @@ def _file(path: Path, choice: Choice) -> Candidate:
 def _tasks_asked(choice: Choice) -> set[Task]:
     """The tasks that options name; empty where they leave it to models and sets."""
     belongs = choice.values.tasks
-    if choice.task is not None and belongs - {choice.task}:
-        other = ", ".join(sorted(belongs - {choice.task}))
+    kin = TASKS.get(choice.values.protocol or "", ())
+    stray = belongs - {choice.task, *(kin if choice.task in kin else ())}
+    if choice.task is not None and stray:
+        other = ", ".join(sorted(stray))
         raise UsageError(f"--task {choice.task} was given with options of {other}; leave one of them out")
     return {choice.task} if choice.task is not None else belongs
 

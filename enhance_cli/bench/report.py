@@ -77,7 +77,7 @@ class Row:
     ensemble: bool = False
     """Whether results are means over flips and turns."""
     baseline_name: str
-    """"bicubic", "jpeg", "noisy", "blurred" or "bilinear"."""
+    """"bicubic", "jpeg", "noisy", "blurred", "bilinear" or "input"."""
     model: str | None
     weights: str | None
     """sha256 of the weights file."""
@@ -216,7 +216,7 @@ def _figures(metrics: Metrics, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _gain(row: Row) -> str:
-    return "" if row.gain is None else f"{row.gain:+.2f}"
+    return "" if row.gain is None or not math.isfinite(row.gain) else f"{row.gain:+.2f}"
 
 
 def _paper(row: Row) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from enhance_cli.bench.papers import published
 from enhance_cli.bench.plan import Work
+from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import (
     Case,
     Clean,
@@ -24,9 +25,11 @@ from enhance_cli.bench.report import Cost, Row, Score
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine.inspect import all_parameters, n_parameters, work_per_megapixel
 from enhance_cli.engine.memory import peak_megabytes
+from enhance_cli.engine.models import model_of
 from enhance_cli.engine.mosaics import restore_mosaic
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.strength import strength
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import rgb_to_y, to_float
 from enhance_cli.imaging.files import read
@@ -141,7 +144,7 @@ def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
 
     (H, W, C) of the reference's size; (H, W, 1) luma where a luma network was given floats of colour.
     """
-    condition = setting.condition if restorer.net.spec.condition else None
+    condition = _told(restorer, case, setting)
     if case.given.dtype != np.uint8:
         x = np.asarray(case.given, np.float32) / np.float32(255)
         y = _restore_float(restorer, x, case.reference.shape[:2], condition)
@@ -151,6 +154,16 @@ def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
         return np.asarray(restore_mosaic(restorer, picture).picture.pixels, np.uint8)
     restored = restorer.restore(picture, scale=setting.scale, condition=condition)
     return np.asarray(restored.picture.pixels, np.uint8)
+
+
+def _told(restorer: Restorer, case: Case, setting: Setting) -> float | None:
+    """The strength, for a network that asks for it."""
+    if restorer.net.spec.condition is None:
+        return None
+    if isinstance(setting, Undamaged):
+        picture = Picture(pixels=np.asarray(case.given, np.uint8))
+        return strength(picture, model_of(restorer), setting.task, None).value
+    return setting.condition
 
 
 def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], condition: float | None) -> Plane:

@@ -125,9 +125,14 @@ class Models:
         return Model(restorer, weights.condition_range, _used(weights))
 
     def _from_file(self, path: Path, wanted: Wanted) -> Model:
-        net = load_file(path, wanted)
-        used = WeightsUsed(net.name, net.sha256, net.licence, net.recognised)
-        return Model(Restorer(net, self._settings), _range(net.metadata.get("condition_range")), used)
+        return model_of(Restorer(load_file(path, wanted), self._settings))
+
+
+def model_of(restorer: Restorer) -> Model:
+    """A network as it is, with the conditions for which its file says that it was trained."""
+    net = restorer.net
+    used = WeightsUsed(net.name, net.sha256, net.licence, net.recognised)
+    return Model(restorer, _range(net.metadata.get("condition_range")), used)
 
 
 def _used(weights: Weights) -> WeightsUsed:

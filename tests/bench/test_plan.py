@@ -113,6 +113,16 @@ def test_a_model_that_fits_nothing_is_an_error(root: Path, tiny: Path):
         plan(choose(["Set5"], root), choice, named=True)
 
 
+def test_a_protocol_of_several_tasks_can_be_asked_of_one(root: Path, shipped: str):
+    clean = Values(protocol="clean")
+    every = plan(choose(["Set5"], root), Choice(values=clean), named=True)
+    assert [work.setting.task for work in every] == ["dejpeg", "denoise", "deblur"]
+    (one,) = plan(choose(["Set5"], root), Choice(task="deblur", values=clean), named=True)
+    assert one.setting.task == "deblur"
+    with pytest.raises(UsageError, match="--task sr was given with options of deblur, dejpeg, denoise"):
+        plan(choose(["Set5"], root), Choice(task="sr", values=clean), named=True)
+
+
 def test_a_task_and_options_of_another_are_an_error(root: Path):
     with pytest.raises(UsageError, match="--task sr was given with options of dejpeg"):
         plan(choose(["Set5"], root), Choice(task="sr", values=Values(protocol="jpeg-rgb")), named=True)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from enhance_cli.bench.protocols.blur import MotionBlur
 from enhance_cli.bench.protocols.choice import Values, settings
+from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Metrics, Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.noise import Noise
@@ -112,6 +113,17 @@ def test_settings_are_the_usual_ones_unless_asked():
     assert [setting.name for setting in settings("denoise", Values(sigmas=(12.5,)))] == ["sigma 12.5"]
     assert [setting.name for setting in settings("deblur", Values())] == ["motion"]
     assert settings("dejpeg", Values(qualities=(7,), protocol="jpeg-rgb")) == (JpegColour(7),)
+
+
+def test_a_clean_picture_is_measured_by_every_task_that_keeps_what_it_gets():
+    clean = Values(protocol="clean")
+    assert clean.tasks == {"dejpeg", "denoise", "deblur"}
+    assert {settings(task, clean) for task in clean.tasks} == {(Undamaged(task),) for task in clean.tasks}
+
+
+def test_a_clean_picture_takes_no_strength():
+    with pytest.raises(UsageError, match="leave out --scale, --quality and --sigma"):
+        Values(protocol="clean", sigmas=(25.0,))
 
 
 def test_values_know_their_tasks():

@@ -104,6 +104,11 @@ def test_tables_are_one_for_each_set_and_task():
     assert [line[1] for line in contents[0].lines] == ["bicubic", "a", "b"]
 
 
+def test_a_gain_without_measure_is_left_out_of_the_table():
+    lines = table([row("net", gain=-math.inf)]).lines
+    assert lines[1][4] == ""
+
+
 def test_gain_is_of_the_leading_metric_and_none_without_a_network():
     assert row("net", gain=-1.5).gain == -1.5
     assert row(None).gain is None

@@ -9,6 +9,7 @@ from enhance_cli.bench.datasets import choose
 from enhance_cli.bench.plan import BASELINE_ONLY, Choice, Work, plan
 from enhance_cli.bench.protocols.blur import MotionBlur
 from enhance_cli.bench.protocols.choice import Values
+from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegLuma
 from enhance_cli.bench.protocols.noise import Noise
@@ -25,7 +26,9 @@ class FakeRestorer:
 
     def __init__(self, colour: str, condition: str | None) -> None:
         self.net = SimpleNamespace(
-            spec=SimpleNamespace(colour=colour, condition=condition, pre_upsampled=False)
+            spec=SimpleNamespace(colour=colour, condition=condition, pre_upsampled=False),
+            metadata={"condition_range": "[5, 70]"},
+            **dict.fromkeys(("name", "sha256", "licence", "recognised")),
         )
         self.calls: list[tuple[tuple[int, ...], float | None]] = []
 
@@ -116,6 +119,16 @@ def test_networks_are_told_what_they_ask_for(setting: Setting, condition: float 
     restore(ignores, case, setting)
     assert asks.calls == [((16, 16, 1), condition)]
     assert ignores.calls == [((16, 16, 1), None)]
+
+
+@pytest.mark.parametrize(("task", "strength"), [("dejpeg", 70.0), ("denoise", 20.0), ("deblur", None)])
+def test_of_a_clean_picture_networks_are_told_what_the_command_would_find(task, strength):
+    setting, pixels = Undamaged(task), np.random.default_rng(0).normal(128, 20, (96, 96, 3))
+    case = setting.degrade(np.clip(pixels + 0.5, 0, 255).astype(np.uint8), seed=0)
+    restorer = FakeRestorer("rgb", {"dejpeg": "quality", "denoise": "sigma", "deblur": None}[task])
+    result = restore(restorer, case, setting)
+    assert restorer.calls == [((96, 96, 3), strength and pytest.approx(strength, rel=0.1))]
+    assert setting.measure(result, case.reference)["psnr"] == np.inf
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import cast
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.protocols import sr
 from enhance_cli.bench.protocols.blur import MotionBlur
+from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.levin import levin_settings
@@ -19,17 +20,18 @@ from enhance_cli.bench.protocols.sr import SrProtocol, SuperResolution
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.resize import Edges
 
-TASKS: dict[str, Task] = {
-    **dict.fromkeys(sr.PROTOCOLS, "sr"),
-    "photo": "sr",
-    "jpeg-y": "dejpeg",
-    "jpeg-rgb": "dejpeg",
-    "jpeg-photo": "dejpeg",
-    "awgn": "denoise",
-    "awgn-8bit": "denoise",
-    "motion": "deblur",
-    "levin": "deblur",
-    "bayer": "demosaic",
+TASKS: dict[str, tuple[Task, ...]] = {
+    **dict.fromkeys(sr.PROTOCOLS, ("sr",)),
+    "photo": ("sr",),
+    "jpeg-y": ("dejpeg",),
+    "jpeg-rgb": ("dejpeg",),
+    "jpeg-photo": ("dejpeg",),
+    "awgn": ("denoise",),
+    "awgn-8bit": ("denoise",),
+    "motion": ("deblur",),
+    "levin": ("deblur",),
+    "bayer": ("demosaic",),
+    "clean": ("dejpeg", "denoise", "deblur"),
 }
 """Every protocol and what it measures; the first of a task is the usual one."""
 
@@ -61,6 +63,8 @@ class Values:
         _check("--sigma", self.sigmas, 1, 255)
         if self.protocol not in (None, *TASKS):
             raise UsageError(f"--protocol {self.protocol} is unknown; known: {', '.join(TASKS)}")
+        if self.protocol == "clean" and (self.scales or self.qualities or self.sigmas):
+            raise UsageError("--protocol clean damages nothing; leave out --scale, --quality and --sigma")
 
     @property
     def tasks(self) -> set[Task]:
@@ -70,13 +74,13 @@ class Values:
             "dejpeg": bool(self.qualities),
             "denoise": bool(self.sigmas),
         }
-        named = {TASKS[self.protocol]} if self.protocol else set()
+        named = set(TASKS[self.protocol]) if self.protocol else set()
         return named | {task for task, is_asked in asked.items() if is_asked}
 
 
 def settings(task: Task, values: Values) -> tuple[Setting, ...]:
     """The settings of one task, in the order of the tables; UsageError if a file they need is missing."""
-    protocol = values.protocol if values.protocol and TASKS[values.protocol] == task else usual(task)
+    protocol = values.protocol if values.protocol and task in TASKS[values.protocol] else usual(task)
     match protocol:
         case "jpeg-y":
             return tuple(JpegLuma(quality) for quality in values.qualities or QUALITIES)
@@ -96,13 +100,15 @@ def settings(task: Task, values: Values) -> tuple[Setting, ...]:
             return levin_settings(values.kernels)
         case "bayer":
             return (Mosaic(),)
+        case "clean":
+            return (Undamaged(task),)
     name = cast(SrProtocol, protocol)
     return tuple(SuperResolution(scale, name, values.edges) for scale in values.scales or SCALES)
 
 
 def usual(task: Task) -> str:
     """The protocol by which the papers measure a task."""
-    return next(name for name, measured in TASKS.items() if measured == task)
+    return next(name for name, measured in TASKS.items() if task in measured)
 
 
 def _check(flag: str, values: tuple[float, ...], low: int, high: int) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from enhance_cli.bench.protocols.blur import MotionBlur
+from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.levin import LevinBlur
@@ -24,6 +25,7 @@ SETTINGS = (
     Noise(25, "awgn-8bit"),
     MotionBlur(),
     LevinBlur(1, ((1.0,),)),
+    Undamaged("deblur"),
 )
 
 
