@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from enhance_cli.arch.contract import Colour
+from enhance_cli.degrade.bicubic import resize_batch
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import rgb_to_y, to_float
 from enhance_cli.imaging.files import IMAGE_SUFFIXES, read
@@ -72,8 +73,12 @@ def _detail(picture: NDArray[np.uint8]) -> float:
 class Bank:
     """Pictures as one flat uint8 tensor, so that a whole batch of crops is a single gather."""
 
-    def __init__(self, pictures: Sequence[NDArray[np.uint8]], device: torch.device) -> None:
+    def __init__(
+        self, pictures: Sequence[NDArray[np.uint8]], device: torch.device, shrink: Sequence[float] = (1.0,)
+    ) -> None:
+        """`shrink`: factors by which crops are shrunk, of which each batch draws one."""
         self.device = device
+        self.shrink = shrink
         self.pixels = torch.from_numpy(np.concatenate([p.reshape(-1, p.shape[2]) for p in pictures])).to(
             device
         )
@@ -92,8 +97,14 @@ class Bank:
         """Draw n random crops, (n, C, side, side) float32 on whole levels 0..255.
 
         Pictures are drawn in proportion to area times mean gradient, since skies teach little; each
-        crop is flipped and turned at random.  UsageError if no picture is that large.
+        crop is flipped and turned at random, and shrunk (antialiased) from as large a window as the factor
+        asks for, or the pictures allow.  UsageError if no picture is that large.
         """
+        factor = self.shrink[int(torch.randint(len(self.shrink), ()))] if len(self.shrink) > 1 else 1.0
+        window = max(side, min(round(side * factor), self.largest_side))
+        return resize_batch(self._windows(n, window), side).round_().clamp_(0, 255)
+
+    def _windows(self, n: int, side: int) -> Tensor:
         if side > self.largest_side:
             raise UsageError(
                 f"no picture is as large as a crop of {side}x{side} (largest: {self.largest_side}); "

@@ -51,6 +51,8 @@ class Recipe:
     """Default time budget, such as "50m"."""
     init: str | None = None
     """Name of shipped weights to start from; tensors that do not fit start fresh."""
+    shrink: tuple[float, ...] = (1.0,)
+    """Factors, each drawn for as many batches, by which clean crops are shrunk: more and sharper pictures."""
     photo: bool = False
     """sr, dejpeg: pictures are spoilt as photographs are (`degrade.photo`) instead of by the task alone."""
     scales: tuple[int, ...] = ()
@@ -111,6 +113,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: value in get_args(Task), f"one of {', '.join(get_args(Task))}"),
     "loss": (lambda value: value in get_args(Loss), f"one of {', '.join(get_args(Loss))}"),
     "parameters": (lambda value: isinstance(value, dict), "a table"),
+    "shrink": (_list_of(_within(1, 8)), "a list of numbers from 1 to 8"),
     "photo": (lambda value: isinstance(value, bool), "true or false"),
     "packs": (_list_of(lambda value: isinstance(value, str)), "a list of folder names"),
     "held_out": COUNT,

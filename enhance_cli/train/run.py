@@ -61,7 +61,12 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
     pack = load_pack(settings.data, recipe.packs, spec.colour)
     kept, held_out = split(pack.pictures, recipe.held_out)
     trainer = Trainer(
-        module, spec, recipe, Bank(kept, compute.device), Bank(held_out, compute.device), compute
+        module,
+        spec,
+        recipe,
+        Bank(kept, compute.device, recipe.shrink),
+        Bank(held_out, compute.device),
+        compute,
     )
     data = {"packs": recipe.packs, "pictures": len(kept), "held_out": len(held_out), "sha256": pack.sha256}
     init = {"name": start.name, "sha256": start.sha256, "fresh_tensors": fresh} if start else None

@@ -55,6 +55,22 @@ def test_crops_larger_than_every_picture_are_a_usage_error():
         Bank([coordinates(10, 100, 1), coordinates(30, 30, 2)], CPU).crops(1, 31)
 
 
+def test_shrunk_crops_cover_more_of_the_picture():
+    bank = Bank([coordinates(60, 60, 3)], CPU, shrink=(1.0, 2.0))
+    bank.generator.manual_seed(0)
+    torch.manual_seed(0)
+    batches = [bank.crops(4, 20) for _ in range(12)]
+    steps = {
+        round(float((batch[:, 0].amax((1, 2)) - batch[:, 0].amin((1, 2))).mean()) / 19) for batch in batches
+    }
+    assert steps == {1, 2}
+    assert all(batch.shape == (4, 3, 20, 20) and (batch == batch.round()).all() for batch in batches)
+    # A window cannot be larger than the pictures.
+    assert bank.crops(2, 50).shape == (2, 3, 50, 50)
+    with pytest.raises(UsageError, match="largest: 60"):
+        bank.crops(1, 61)
+
+
 def test_flat_and_thin_pictures_do_no_harm():
     flat, thin = np.full((20, 20, 3), 7, np.uint8), coordinates(40, 1, 1)
     assert (Bank([flat, thin], CPU).crops(2, 16) == 7).all()
