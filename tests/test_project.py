@@ -55,11 +55,21 @@ def test_weights_folder_and_catalog_name_the_same_files():
     assert named == {path.name for path in store.weights_folder().glob("*.safetensors")}
 
 
-def test_every_shipped_weight_has_a_recipe_and_a_card():
-    cards = (REPO / "weights" / "README.md").read_text(encoding="utf-8")
+def test_every_shipped_weight_has_a_recipe_and_a_card_that_tells_its_failures():
+    cards = (REPO / "weights" / "README.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    told = {card.splitlines()[0]: card for card in cards}
     for weights in catalog.catalog():
-        assert weights.name in cards
+        assert "\n- known failures: " in told[weights.name]
         assert (REPO / "recipes" / f"{weights.name}.toml").is_file(), weights.name
+
+
+def test_every_card_has_a_picture_and_all_are_small_and_not_in_the_wheel():
+    cards = (REPO / "weights" / "README.md").read_text(encoding="utf-8")
+    paths = [REPO / "docs" / "pictures" / f"{weights.name}.webp" for weights in catalog.catalog()]
+    assert set((REPO / "docs" / "pictures").iterdir()) == set(paths)
+    assert all(f"(../docs/pictures/{path.name})" in cards for path in paths)
+    sizes = [path.stat().st_size for path in paths]
+    assert max(sizes) < 60e3 and sum(sizes) < 600e3
 
 
 def test_every_dependency_is_pinned_within_its_range():

@@ -186,7 +186,7 @@ def _text(value: object) -> str:
 
 
 def _card(name: str) -> str | None:
-    """The section of the model cards that is headed by the name."""
+    """The section of the model cards that is headed by the name, without its pictures."""
     from enhance_cli.checkpoints.store import weights_folder
 
     path = weights_folder() / "README.md"
@@ -199,7 +199,8 @@ def _card(name: str) -> str | None:
     level = lines[start].split()[0]
     rest = lines[start + 1 :]
     end = next((i for i, line in enumerate(rest) if _heads(line, level)), len(rest))
-    return "\n".join([lines[start], *rest[:end]]).rstrip()
+    text = "\n".join([lines[start], *(line for line in rest[:end] if not line.startswith("!["))])
+    return text.replace("\n\n\n", "\n\n").rstrip()
 
 
 def _heads(line: str, level: str) -> bool:

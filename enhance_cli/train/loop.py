@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -91,7 +91,7 @@ class Trainer:
             group["lr"] = self.recipe.lr * lr_share
         self.module.train()
         sample = self.draw(self.bank, self.recipe.batch)
-        loss = self.loss_function(self._apply(self.forward, sample), sample.clean / 255)
+        loss = self.loss_function(self._apply(self.forward, sample, self.compute), sample.clean / 255)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
@@ -100,13 +100,11 @@ class Trainer:
         self._update_average()
         return loss.detach()
 
-    def _apply(self, module: Callable[..., Output], sample: Sample) -> Output:
+    def _apply(self, module: Callable[..., Output], sample: Sample, compute: Compute) -> Output:
         """The network's output(s) for a sample, scaled to 0..1 float32."""
         x = sample.degraded.contiguous(memory_format=torch.channels_last) * (self.spec.value_range / 255)
         inputs = (x, sample.condition) if self.spec.condition else (x,)
-        with torch.autocast(
-            self.compute.device.type, self.compute.autocast, enabled=self.compute.autocast is not None
-        ):
+        with torch.autocast(compute.device.type, compute.autocast, enabled=compute.autocast is not None):
             output = module(*inputs)
         if isinstance(output, Tensor):
             return output.float() / self.spec.value_range
@@ -131,15 +129,30 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> float:
         """Mean PSNR of the averaged weights over fixed crops of held-out pictures."""
+        return self._score(self.average, self.compute)
+
+    @torch.no_grad()
+    def cost_of_float16(self) -> float:
+        """How many dB of validation PSNR it costs to keep the averaged weights as float16.
+
+        Computed in float32 either way: bfloat16 would round both alike.
+        """
+        exact = replace(self.compute, autocast=None)
+        rounded = {
+            key: v.half().to(v.dtype) if v.is_floating_point() else v for key, v in self.average.items()
+        }
+        return self._score(self.average, exact) - self._score(rounded, exact)
+
+    def _score(self, state: dict[str, Tensor], compute: Compute) -> float:
         current = {key: value.clone() for key, value in self.module.state_dict().items()}
-        self.module.load_state_dict(self.average)
+        self.module.load_state_dict(state)
         self.module.eval()
-        scores = [self._psnr(sample) for sample in self.validation]
+        scores = [self._psnr(sample, compute) for sample in self.validation]
         self.module.load_state_dict(current)
         return float(torch.cat(scores).mean())
 
-    def _psnr(self, sample: Sample) -> Tensor:
-        output = self._apply(cast(Callable[..., Output], self.module), sample)
+    def _psnr(self, sample: Sample, compute: Compute) -> Tensor:
+        output = self._apply(cast(Callable[..., Output], self.module), sample, compute)
         result = output if isinstance(output, Tensor) else output[-1]
         levels = (result * 255).round().clamp(0, 255)
         # At most 48 dB each: a sharp sample left untouched would outweigh all others.

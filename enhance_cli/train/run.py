@@ -80,7 +80,9 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
 
     def save_and_report(report: Report) -> None:
         last[:] = [report]
-        _save(trainer, recipe, settings, compute, origin, report)
+        # Two validations, worth their time for the weights that are kept.
+        cost = trainer.cost_of_float16() if report.seconds >= settings.budget else None
+        _save(trainer, recipe, settings, compute, origin, report, cost)
         on_report(report)
 
     trainer.run(settings.budget, save_and_report)
@@ -158,6 +160,7 @@ def _save(
     compute: Compute,
     origin: dict[str, str],
     report: Report,
+    float16_costs: float | None,
 ) -> None:
     module = ARCHITECTURES[recipe.arch].build(**recipe.parameters)
     module.load_state_dict(trainer.average)
@@ -173,12 +176,15 @@ def _save(
     }
     ranges = {"sigma": recipe.sigma, "quality": recipe.quality}
     condition = trainer.spec.condition
+    metrics = {"validation_psnr": round(report.psnr, 3), "loss": report.loss}
+    if float16_costs is not None:
+        metrics["float16_costs"] = round(float16_costs, 5)
     metadata = {
         **origin,
         **({"condition_range": json.dumps(ranges[condition])} if condition else {}),
         "recipe": json.dumps(asdict(recipe)),
         "training": json.dumps(how),
-        "metrics": json.dumps({"validation_psnr": round(report.psnr, 3), "loss": report.loss}),
+        "metrics": json.dumps(metrics),
         "licence": "MIT",
     }
     save_file(

@@ -76,7 +76,8 @@ def shelf(tmp_path_factory) -> Path:
         tables.append("\n".join(["[[weights]]", *lines]))
     (folder / "catalog.toml").write_text("\n\n".join(tables))
     (folder / "README.md").write_text(
-        "# Cards\n\n## tiny-sr-x2\n\nMade of chance.\n\n### Data\n\nNone.\n\n## other\n\nNo.\n"
+        "# Cards\n\n## tiny-sr-x2\n\nMade of chance.\n\n![crops](tiny.webp)\n\n"
+        "### Data\n\nNone.\n\n## other\n\nNo.\n"
     )
     return folder
 

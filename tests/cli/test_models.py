@@ -25,7 +25,7 @@ def test_show_prints_the_record_and_its_card(enhance):
     assert outcome.code == 0
     text = outcome.out.decode()
     assert "licence          MIT" in text
-    assert "Made of chance." in text and "### Data" in text
+    assert "Made of chance.\n\n### Data" in text
     assert "## other" not in text
     assert "5..60" in enhance("models", "show", "tiny-dejpeg").out.decode()
     assert json.loads(enhance("models", "show", "tiny-sr-x2", "--json").out)["scale"] == 2

@@ -50,6 +50,24 @@ def test_schedule_rises_then_falls_to_nothing():
     assert all(b <= a for a, b in pairwise(shares[10:]))
 
 
+def test_the_cost_of_float16_is_that_of_rounding_the_averaged_weights(monkeypatch):
+    made = trainer()
+    made.compute = Compute(torch.device("cpu"), torch.bfloat16)
+    scored = []
+
+    def score(state, compute):
+        scored.append((state, compute.autocast))
+        return 30.0 - len(scored)
+
+    monkeypatch.setattr(made, "_score", score)
+    assert made.cost_of_float16() == 1
+    (exact, _), (rounded, _) = scored
+    assert [precision for _, precision in scored] == [None, None]
+    assert exact is made.average
+    assert torch.equal(rounded["conv.weight"], exact["conv.weight"].half().float())
+    assert not torch.equal(rounded["conv.weight"], exact["conv.weight"])
+
+
 def test_run_ends_on_time_and_learns(monkeypatch):
     made = trainer()
     reports: list[Report] = []
@@ -83,6 +101,6 @@ def test_value_range_is_given_to_the_network_and_taken_back():
         seen.append(float(x.max()))
         return x
 
-    output = made._apply(spy, sample)
+    output = made._apply(spy, sample, made.compute)
     assert seen[0] > 100
     assert torch.allclose(output, sample.degraded / 255)

@@ -44,6 +44,12 @@ def test_weights_file_tells_how_it_was_made(settings):
     assert net.metadata["init"] == "none"
 
 
+def test_weights_file_tells_what_float16_costs(settings, monkeypatch):
+    monkeypatch.setattr(run.Trainer, "cost_of_float16", lambda trainer: 0.00125)
+    train(RECIPE, settings, lambda report: None)
+    assert json.loads(load_file(settings.out).metadata["metrics"])["float16_costs"] == 0.00125
+
+
 def test_warm_start_takes_what_fits_and_lists_the_rest(settings, tmp_path):
     train(RECIPE, settings, lambda report: None)
     other = Recipe(**{**RECIPE.__dict__, "parameters": {**RECIPE.parameters, "scale": 3}})

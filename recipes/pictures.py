@@ -1,0 +1,69 @@
+"""The pictures in the model cards: what a network makes of our own example pictures, crop by crop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from enhance_cli.bench.protocols.blur import MotionBlur
+from enhance_cli.bench.protocols.contract import Clean, Setting
+from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
+from enhance_cli.bench.protocols.mosaic import Mosaic
+from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.sr import SuperResolution
+from enhance_cli.bench.run import restore
+from enhance_cli.checkpoints.catalog import Weights
+from enhance_cli.checkpoints.reader import load_weights
+from enhance_cli.engine.restorer import Restorer
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.imaging.files import read
+
+ROOT = Path(__file__).parents[1]
+COLOUR = (("astronaut", 84, 110), ("cat", 36, 120))
+GRAY = (("camera", 46, 158), ("camera", 196, 186))
+"""An example picture, and the top and left of the crop that is shown of it."""
+SIDE, ZOOM = 56, 3
+ENGINE = EngineSettings(device="cpu", precision="float32", backend="torch", threads=1)
+"""One arithmetic, so that the same weights give the same picture."""
+
+
+def path_of(weights: Weights) -> Path:
+    """Outside of weights/, and so outside of the wheel."""
+    return ROOT / "docs" / "pictures" / f"{weights.name}.webp"
+
+
+def draw(weights: Weights) -> None:
+    """Write two rows of three crops, enlarged without smoothing: doing nothing, result, original."""
+    restorer = Restorer(load_weights(weights), ENGINE)
+    setting = setting_of(weights)
+    in_gray = setting.gray or (weights.task == "denoise" and weights.colour == "gray")
+    rows = [strip(restorer, setting, *crop) for crop in (GRAY if in_gray else COLOUR)]
+    sheet = np.concatenate(rows).repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
+    path_of(weights).parent.mkdir(exist_ok=True)
+    Image.fromarray(sheet.squeeze()).save(path_of(weights), lossless=True, quality=100, method=6)
+
+
+def setting_of(weights: Weights) -> Setting:
+    """The strongest damage that the cards score, or nearly."""
+    match weights.task:
+        case "sr":
+            # Weights for every scale say 1.
+            return SuperResolution(weights.scale if weights.scale > 1 else 4)
+        case "dejpeg":
+            return JpegColour(10) if weights.colour == "rgb" else JpegLuma(10)
+        case "denoise":
+            return Noise(25, "awgn-8bit")
+        case "deblur":
+            return MotionBlur()
+    return Mosaic()
+
+
+def strip(restorer: Restorer, setting: Setting, name: str, top: int, left: int) -> Clean:
+    """Doing nothing, result and original side by side, (SIDE, 3 SIDE, C)."""
+    clean = np.asarray(read(ROOT / "examples" / "reference" / f"{name}.png").pixels, np.uint8)
+    case = setting.degrade(clean, seed=1)
+    shown = (case.baseline, restore(restorer, case, setting), case.reference)
+    crops = [np.asarray(one, np.uint8)[top : top + SIDE, left : left + SIDE] for one in shown]
+    return np.concatenate(crops, axis=1)
