@@ -2,7 +2,7 @@
 
     python benchmarks/compare.py                       # below 15 minutes on two cores
     python benchmarks/compare.py --quick               # below 2 minutes
-    python benchmarks/compare.py --only EDSR --count 20 --threads 1,2
+    python benchmarks/compare.py --only EDSR --count 20 --threads 1,2 --contender eager
     python benchmarks/compare.py --write benchmarks/compare.md
 
 Every contender is a process of its own. Runtimes that are not installed are named and left out;
@@ -33,7 +33,7 @@ ARITHMETIC = 4.0
 """Seconds that a network's pictures should take at the rate of matrix products."""
 NOTES = """\
 Each contender is one process with as many cores as threads; it decodes PNG files, computes, and encodes PNG
-files at level 3. All but `enhance` do one after the other, on whole pictures. The best of all rounds is
+files at level 2. All but `enhance` do one after the other, on whole pictures. The best of all rounds is
 shown; in each they take turns.
 
 - **s/MP**: seconds for a megapixel of input, from the first picture to the last, without startup.
@@ -52,8 +52,9 @@ Weights of EDSR, DnCNN and FFDNet are by chance: trained ones would take as long
 def main() -> None:
     options = _options()
     give_way()
-    there = [one for one in CONTENDERS if all(map(find_spec, one.needs))]
-    missing = [one.name for one in CONTENDERS if one not in there]
+    wanted = [one for one in CONTENDERS if _holds(one.name, options.contender)]
+    there = [one for one in wanted if all(map(find_spec, one.needs))]
+    missing = [one.name for one in wanted if one not in there]
     lines = [*described(), f"{date.today()}: `{options.command}`"]
     if missing:
         lines.append(f"not installed: {', '.join(missing)}")
@@ -75,6 +76,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--threads", default="2", help="such as 1,2")
     parser.add_argument("--only", action="append", help="networks whose name holds this; may be repeated")
+    parser.add_argument("--contender", action="append", help="runtimes whose name holds this, beside enhance")
     parser.add_argument("--pictures", type=Path, help="folder of pictures to cut from (default: examples)")
     parser.add_argument("--megapixels", type=float, help="of each picture (default 0.3)")
     parser.add_argument("--count", type=int, help=f"pictures (default: {FEWEST} to {MOST}, by the network)")
@@ -95,7 +97,11 @@ def _options() -> argparse.Namespace:
 def _networks(options: argparse.Namespace) -> list[Network]:
     if options.only is None:
         return [one for one in NETWORKS if one.quick or not options.quick]
-    return [one for one in NETWORKS if any(word.lower() in one.name.lower() for word in options.only)]
+    return [one for one in NETWORKS if _holds(one.name, options.only)]
+
+
+def _holds(name: str, words: Sequence[str] | None) -> bool:
+    return words is None or any(word.lower() in name.lower() for word in words)
 
 
 def _sections(options: argparse.Namespace, contenders: Sequence[Contender], folder: Path) -> Iterator[str]:

@@ -20,7 +20,7 @@ from PIL import Image
 Array = NDArray[np.float32]
 Forward = Callable[[Array], Array]
 """(1, C, H, W) in 0..value_range -> the network's result."""
-PNG_LEVEL = 3
+PNG_LEVEL = 2
 """That of `enhance`: the difference between encoders is not what is measured."""
 
 
