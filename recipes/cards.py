@@ -20,6 +20,7 @@ from typing import Any
 
 import pictures
 
+from enhance_cli.bench.protocols.choice import usual
 from enhance_cli.checkpoints.catalog import Weights, catalog
 from enhance_cli.checkpoints.reader import load_weights
 
@@ -37,6 +38,8 @@ SETS = {
     ("demosaic", "rgb"): ("CBSD68", "Set14"),
 }
 """What a model is scored on unasked, by task and colour; luma networks are slow ones so far."""
+PROTOCOLS = {("sr", "rgb"): ("matlab-y", "photo"), ("dejpeg", "rgb"): ("jpeg-rgb", "jpeg-photo")}
+"""By which it is scored, where the usual protocol of its task is not all."""
 CLEAN = {
     ("dejpeg", "rgb"): ("LIVE1", "Set14"),
     ("dejpeg", "y"): ("Classic5", "Set12"),
@@ -62,8 +65,8 @@ What super-resolution and demosaicing get always lacks something, so they have n
 
 The pictures are crops of [our examples](../examples/ATTRIBUTION.md), three times enlarged: untreated (for
 super-resolution bicubic, for mosaics bilinear), result, original. Damage: the model's enlargement, JPEG of
-quality 10, noise of sigma 25, motion blur, or the mosaic. Known failures were seen in crops of the test
-sets, of ten or more pictures for each task.
+quality 10, noise of sigma 25, motion blur, or the mosaic; for photo models all that befalls photographs.
+Known failures were seen in crops of the test sets, of ten or more pictures for each task.
 
 All weights were trained by `enhance train` from the recipe named, on pictures that no test set holds:
 `pack_a` is BSDS500 train and test without two leaks (terms: non-commercial research and education) and
@@ -78,6 +81,10 @@ LIMITS = {
     "Too high a sigma smooths texture.",
     "deblur": "Trained on seeded uniform motion blur of 3 to 10 pixels; blur that varies over the picture, "
     "strong noise and defocus are only partly undone.",
+    "compact-sr-x4-photo": "Trained on pictures that were blurred, noisy and compressed: takes what is fine "
+    "and weak for noise, and is worse than the others on clean pictures that were only shrunk.",
+    "unet-dejpeg-photo": "Trained on noisy pictures that were resized and compressed twice: takes grain for "
+    "noise, and is worse than the others on clean pictures that were compressed once.",
     "demosaic": "Trained on clean 8-bit pictures with a Bayer mosaic: raw files need white balance and gamma "
     "first, and noise is kept.",
 }
@@ -143,13 +150,10 @@ def main() -> None:
 
 def score(weights: Weights, sets: Sequence[str], root: Path | None) -> Iterator[dict[str, Any]]:
     """The bench rows of one model, without the figures of single pictures."""
-    options = []
-    if weights.task == "sr" and weights.scale > 1:
-        options = ["--scale", str(weights.scale)]
-    if weights.task == "dejpeg" and weights.colour == "rgb":
-        options = ["--protocol", "jpeg-rgb"]
-    for row in bench(weights, sets, root, *options):
-        yield {key: row[key] for key in ("dataset", "setting", "images", "metrics", "baseline")}
+    scale = ["--scale", str(weights.scale)] if weights.scale > 1 else []
+    for protocol in PROTOCOLS.get((weights.task, weights.colour), (usual(weights.task),)):
+        for row in bench(weights, sets, root, "--protocol", protocol, *scale):
+            yield {key: row[key] for key in ("dataset", "setting", "images", "metrics", "baseline")}
 
 
 def harms(weights: Weights, root: Path | None) -> Iterator[dict[str, Any]]:
@@ -201,7 +205,7 @@ def card(weights: Weights, scored: dict[str, Any] | None) -> str:
         + (f"; keeping it as float16 costs {rounding:.4f} dB of validation" if rounding is not None else ""),
         f"- data: {', '.join(data['packs'])}, {data['pictures']} pictures (sha256 `{data['sha256'][:16]}`); "
         f"started from {_origin(told['init'])}",
-        f"- limits: {LIMITS[weights.task]}",
+        f"- limits: {LIMITS.get(weights.name, LIMITS[weights.task])}",
         f"- known failures: {FAILURES.get(weights.name, FAILURES[weights.task])}",
         *([f"- on clean pictures: {clean}"] if clean else []),
         "",

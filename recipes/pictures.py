@@ -12,9 +12,10 @@ from enhance_cli.bench.protocols.contract import Clean, Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.mosaic import Mosaic
 from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
 from enhance_cli.bench.protocols.sr import SuperResolution
 from enhance_cli.bench.run import restore
-from enhance_cli.checkpoints.catalog import Weights
+from enhance_cli.checkpoints.catalog import PHOTO, Weights
 from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
@@ -48,6 +49,10 @@ def draw(weights: Weights) -> None:
 def setting_of(weights: Weights) -> Setting:
     """The strongest damage that the cards score, or nearly."""
     match weights.task:
+        case "sr" if weights.tier == PHOTO:
+            return PhotoSr(weights.scale)
+        case "dejpeg" if weights.tier == PHOTO:
+            return PhotoJpeg(30)
         case "sr":
             # Weights for every scale say 1.
             return SuperResolution(weights.scale if weights.scale > 1 else 4)

@@ -25,8 +25,8 @@ class PhotoSr:
 
     @property
     def name(self) -> str:
-        """As tables head it, "x4"."""
-        return f"x{self.scale}"
+        """As tables head it, "x4 photo"."""
+        return f"x{self.scale} photo"
 
     def degrade(self, clean: Clean, seed: int) -> Case:
         """Crop to a multiple of the scale and spoil; ImageError if the picture is smaller than the scale."""
