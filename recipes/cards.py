@@ -162,7 +162,7 @@ def harms(weights: Weights, root: Path | None) -> Iterator[dict[str, Any]]:
     for row in bench(weights, sets, root, "--protocol", "clean") if sets else ():
         # A picture that comes back as it was has no PSNR.
         changed = [one for one in row["per_image"] if one["metrics"]["psnr"] is not None]
-        worst = min(changed, key=lambda one: one["metrics"]["psnr"])
+        worst = min(changed, key=lambda one: one["metrics"]["psnr"], default=row["per_image"][0])
         yield {
             "dataset": row["dataset"],
             "psnr": row["metrics"]["psnr"],

@@ -42,12 +42,12 @@ def draw(weights: Weights) -> None:
     in_gray = setting.gray or (weights.task == "denoise" and weights.colour == "gray")
     rows = [strip(restorer, setting, *crop) for crop in (GRAY if in_gray else COLOUR)]
     sheet = np.concatenate(rows).repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
-    path_of(weights).parent.mkdir(exist_ok=True)
+    path_of(weights).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet.squeeze()).save(path_of(weights), lossless=True, quality=100, method=6)
 
 
 def setting_of(weights: Weights) -> Setting:
-    """The strongest damage that the cards score, or nearly."""
+    """Of the damage that the cards score, a strong one."""
     match weights.task:
         case "sr" if weights.tier == PHOTO:
             return PhotoSr(weights.scale)

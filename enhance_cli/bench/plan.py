@@ -94,6 +94,9 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[W
     idle = [one for one in candidates if one.name not in used]
     if idle or not works:
         raise UsageError(_nothing_fits(idle, datasets))
+    # For photographs nothing stands in.
+    if catalog.PHOTO in choice.models and not any(_has(catalog.PHOTO, work.setting) for work in works):
+        raise UsageError(f"nothing that would be measured has a {catalog.PHOTO} model; leave it out")
     return tuple(works)
 
 
@@ -188,10 +191,14 @@ def fits(net: LoadedNet, setting: Setting) -> bool:
 
 def _of_tier(tier: str, dataset: Dataset, setting: Setting, load: Load) -> LoadedNet | None:
     """What is shipped of a tier; None where nothing is shipped for the setting, which leaves the baseline."""
-    if setting.scale not in catalog.scales(tier, setting.task):
+    if not _has(tier, setting):
         return None
     gray = setting.gray or dataset.gray
     return load(catalog.of_tier(tier, setting.task, scale=setting.scale, gray=gray))
+
+
+def _has(tier: str, setting: Setting) -> bool:
+    return setting.scale in catalog.scales(tier, setting.task)
 
 
 def _nothing_fits(idle: Sequence[Candidate], datasets: Sequence[Dataset]) -> str:

@@ -77,7 +77,10 @@ def of_tier(tier: str, task: str, *, scale: int = 1, gray: bool) -> Weights:
     """
     fitting = [weights for weights in _candidates(tier, task) if weights.scale == scale]
     if not fitting:
-        kind, there = f"{PHOTO} model" if tier == PHOTO else "model", ", ".join(map(str, scales(tier, task)))
+        there = ", ".join(map(str, scales(tier, task)))
+        if tier == PHOTO and not there:
+            raise ModelError(f"no {PHOTO} model for {task}; leave out --model {PHOTO}")
+        kind = f"{PHOTO} model" if tier == PHOTO else "model"
         raise ModelError(f"no {kind} for {task} at scale {scale}; scales there are: {there or 'none'}")
     colours = ("gray", "y") if gray else ("rgb",)
     return min(fitting, key=lambda weights: (_distance(tier, weights.tier), weights.colour not in colours))

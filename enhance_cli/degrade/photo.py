@@ -1,7 +1,7 @@
 """What befalls a photograph before anybody restores it: blur, noise, resizing, JPEG twice.
 
-The chain of BSRGAN (Zhang et al., ICCV 2021) in a fixed order and a narrower range: lens and shake, the
-sensor's noise as the camera's smoothing leaves it, the camera's file, another size for sharing, another file.
+The chain of BSRGAN (Zhang et al., ICCV 2021) in a fixed order and a narrower range: the lens, the sensor's
+noise as the camera's smoothing leaves it, the camera's file, another size for sharing, another file.
 Training and benchmarks draw from the same ranges, with other seeds.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 
 import cv2
 import numpy as np
@@ -22,14 +23,13 @@ from enhance_cli.degrade.blur import blur_batch
 from enhance_cli.degrade.jpeg import compress, compress_batch
 from enhance_cli.imaging.resize import imresize
 
-BLUR_SIZE = 25
-"""Side of blur kernels, in pixels of the clean picture."""
+BLUR_SIZE, MOST_SCALE = 25, 4
+"""Side of blur kernels, in pixels of the clean picture, and the largest scale whose blur they hold."""
 GRID = 16
 """JPEG with halved chroma codes blocks of 16x16."""
 QUALITY = (30, 95)
 """Usual range of the shared file's JPEG quality."""
 _GRAIN_SIZE = 5
-_SUBSAMPLING = {True: "4:2:0", False: "4:4:4"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Fate:
 
 
 def draw(rng: np.random.Generator, scale: int, quality: tuple[int, int] = QUALITY) -> Fate:
-    """A fate for a picture that is shrunk by `scale`; with 1, it is not blurred (JPEG removal).
+    """A fate for a picture that is shrunk by `scale`, at most MOST_SCALE; with 1, it is not blurred.
 
     `quality` bounds that of the last file, both included.  Gaussian blur has 0.2 to 1.2 pixels of the small
     picture along either axis; noise is mostly weak.
@@ -73,6 +73,14 @@ def draw(rng: np.random.Generator, scale: int, quality: tuple[int, int] = QUALIT
     )
 
 
+def draw_batch(rng: np.random.Generator, n: int, scale: int, quality: tuple[int, int]) -> list[Fate]:
+    """Fates for a batch: of all pictures the camera's have another size, or of none."""
+    first = draw(rng, scale, quality)
+    others = (draw(rng, scale, quality) for _ in count())
+    alike = (fate for fate in others if (fate.first_size > 1) == (first.first_size > 1))
+    return [first, *islice(alike, n - 1)]
+
+
 def photograph(
     x: NDArray[np.uint8], scale: int, seed: int, quality: tuple[int, int] = QUALITY
 ) -> NDArray[np.uint8]:
@@ -85,7 +93,7 @@ def photograph(
     white = rng.standard_normal(y.shape).astype(np.float32)
     noise = cv2.filter2D(white, -1, fate.grain, borderType=cv2.BORDER_REFLECT).reshape(y.shape)
     coded = np.clip(np.rint(y + fate.noise * noise), 0, 255).astype(np.uint8)
-    subsampling = _SUBSAMPLING[fate.subsample]
+    subsampling = "4:2:0" if fate.subsample else "4:4:4"
     if fate.first_quality is not None:
         coded = compress(coded, fate.first_quality, subsampling)
     if coded.shape[:2] != size:
@@ -96,7 +104,8 @@ def photograph(
 def photograph_batch(x: Tensor, scale: int, fates: Sequence[Fate], generator: torch.Generator) -> Tensor:
     """The small, spoilt pictures (N, C, side, side) of crops (N, C, s, s), all on whole levels 0..255.
 
-    s = scale x side + BLUR_SIZE - 1, side a multiple of GRID.  Sizes and chroma are those of the first fate.
+    s = scale x side + BLUR_SIZE - 1, side a multiple of GRID.  Chroma and the camera's size, to the next
+    multiple of GRID, are those of the first fate.
     """
     kernels, grains = (
         torch.from_numpy(np.stack(kernels)).to(x.device)

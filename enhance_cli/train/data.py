@@ -89,7 +89,10 @@ class Bank:
         detail = torch.tensor([_detail(p) for p in pictures], device=device)
         # Flat pictures are rare rather than impossible: a pack may hold nothing else.
         self.importance = areas * detail.clamp_min(1e-3)
-        self.largest_side = max(min(p.shape[:2]) for p in pictures)
+        sides = sorted(min(p.shape[:2]) for p in pictures)
+        self.largest_side = sides[-1]
+        # Windows that only a few pictures can hold would leave the others out.
+        self.usual_side = sides[len(sides) // 4]
         self.offsets = areas.cumsum(0) - areas
         self.generator = torch.Generator(device)
 
@@ -97,11 +100,12 @@ class Bank:
         """Draw n random crops, (n, C, side, side) float32 on whole levels 0..255.
 
         Pictures are drawn in proportion to area times mean gradient, since skies teach little; each
-        crop is flipped and turned at random, and shrunk (antialiased) from as large a window as the factor
-        asks for, or the pictures allow.  UsageError if no picture is that large.
+        crop is flipped and turned at random, and shrunk (antialiased) from as large a window as the factor,
+        drawn from torch's own generator, asks for, or three quarters of the pictures can hold.  UsageError
+        if no picture is that large.
         """
-        factor = self.shrink[int(torch.randint(len(self.shrink), ()))] if len(self.shrink) > 1 else 1.0
-        window = max(side, min(round(side * factor), self.largest_side))
+        factor = self.shrink[int(torch.randint(len(self.shrink), ())) if len(self.shrink) > 1 else 0]
+        window = max(side, min(round(side * factor), self.usual_side))
         return resize_batch(self._windows(n, window), side).round_().clamp_(0, 255)
 
     def _windows(self, n: int, side: int) -> Tensor:

@@ -113,7 +113,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: value in get_args(Task), f"one of {', '.join(get_args(Task))}"),
     "loss": (lambda value: value in get_args(Loss), f"one of {', '.join(get_args(Loss))}"),
     "parameters": (lambda value: isinstance(value, dict), "a table"),
-    "shrink": (_list_of(_within(1, 8)), "a list of numbers from 1 to 8"),
+    "shrink": (lambda value: value != [] and _list_of(_within(1, 8))(value), "a list of numbers from 1 to 8"),
     "photo": (lambda value: isinstance(value, bool), "true or false"),
     "packs": (_list_of(lambda value: isinstance(value, str)), "a list of folder names"),
     "held_out": COUNT,

@@ -15,7 +15,7 @@ from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
 from enhance_cli.degrade.jpeg import compress_batch
 from enhance_cli.degrade.mosaic import mosaic_batch
 from enhance_cli.degrade.noise import add_noise_batch
-from enhance_cli.degrade.photo import BLUR_SIZE, GRID, draw, photograph_batch
+from enhance_cli.degrade.photo import BLUR_SIZE, GRID, draw_batch, photograph_batch
 from enhance_cli.engine.tiles import round_up
 from enhance_cli.errors import UsageError
 from enhance_cli.train.data import Bank
@@ -24,6 +24,8 @@ from enhance_cli.train.recipe import Recipe
 # Benchmarks number their kernels from 0 upwards; training must not see those.
 FIRST_TRAINING_KERNEL = 1_000_000
 N_TRAINING_KERNELS = 1024
+SHIFTED = 0.25
+"""Share of JPEG batches whose 8x8 grid does not start at the patch's corner, as in a cropped JPEG."""
 CONDITIONS: dict[Task, Condition] = {"denoise": "sigma", "dejpeg": "quality"}
 """What a task can tell a network."""
 
@@ -108,16 +110,13 @@ class _Sr(_Task):
 
 
 class _Jpeg(_Task):
-    # Share of batches whose 8x8 grid does not start at the patch's corner, as in a cropped JPEG.
-    SHIFTED = 0.25
-
     def __call__(self, bank: Bank, n: int) -> Sample:
         side = self.recipe.patch
         clean = bank.crops(n, round_up(side, 16) + 16)
         low, high = self.recipe.quality
         quality = torch.randint(low, high + 1, (n,), generator=bank.generator, device=bank.device)
         degraded = compress_batch(clean, quality, subsample=bool(torch.rand(1) < 0.75))
-        dy, dx = torch.randint(0, 16, (2,)).tolist() if torch.rand(1) < self.SHIFTED else (0, 0)
+        dy, dx = torch.randint(0, 16, (2,)).tolist() if torch.rand(1) < SHIFTED else (0, 0)
         window = (..., slice(dy, dy + side), slice(dx, dx + side))
         return Sample(degraded[window], clean[window], (quality / 100)[:, None, None, None])
 
@@ -125,13 +124,13 @@ class _Jpeg(_Task):
 class _Photo(_Task):
     def __call__(self, bank: Bank, n: int) -> Sample:
         patch, scale = self.recipe.patch, self.spec.scale
-        # A block more, so that patches begin anywhere in the JPEG's grid.
-        side = round_up(patch + GRID, GRID)
+        # A block more, so that patches can begin anywhere in the JPEG's grid.
+        side = round_up(patch, GRID) + GRID
         clean = bank.crops(n, side * scale + BLUR_SIZE - 1)
-        rng = np.random.default_rng(int(torch.randint(2**31, ())))
-        fates = [draw(rng, scale, self.recipe.quality) for _ in range(n)]
+        rng = np.random.default_rng((FIRST_TRAINING_KERNEL, int(torch.randint(2**31, ()))))
+        fates = draw_batch(rng, n, scale, self.recipe.quality)
         degraded = photograph_batch(clean, scale, fates, bank.generator)
-        top, left = torch.randint(0, side - patch + 1, (2,)).tolist()
+        top, left = torch.randint(0, GRID, (2,)).tolist() if torch.rand(1) < SHIFTED else (0, 0)
         small = degraded[..., top : top + patch, left : left + patch]
         top, left = (BLUR_SIZE // 2 + scale * edge for edge in (top, left))
         large = clean[..., top : top + scale * patch, left : left + scale * patch]

@@ -90,6 +90,18 @@ def test_tiers_are_measured_side_by_side_and_the_same_weights_once(
     assert [net for _, _, net in brief(works)[2:]] == [None, None]
 
 
+def test_photo_models_are_measured_where_there_are_any(
+    root: Path, shipped: str, monkeypatch: pytest.MonkeyPatch
+):
+    one = replace(catalog.find(shipped), tier="default")
+    monkeypatch.setattr(catalog, "catalog", lambda: (one,))
+    with pytest.raises(UsageError, match="photo model"):
+        plan(choose(["Set5"], root), Choice(models=("photo",)), named=True)
+    monkeypatch.setattr(catalog, "catalog", lambda: (replace(one, tier="photo"),))
+    works = plan(choose(["Set5"], root), Choice(models=("photo",)), named=True)
+    assert [net for _, _, net in brief(works)] == [shipped, None, None]
+
+
 def test_a_network_that_wants_an_enlarged_input_fits_every_scale(root: Path, tmp_path: Path):
     path, parameters = tmp_path / "aim.safetensors", {"n_modules": 1, "n_feats": 8}
     save_file(path, AIM(**parameters), arch="aim", parameters=parameters, task="sr", metadata={})

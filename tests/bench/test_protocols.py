@@ -104,6 +104,8 @@ def test_photographs_are_measured_like_the_task_without_them():
     )
     assert settings("sr", Values(protocol="photo", scales=(4,))) == (PhotoSr(4),)
     assert settings("dejpeg", Values(protocol="jpeg-photo", qualities=(40,))) == (PhotoJpeg(40),)
+    with pytest.raises(UsageError, match="photo takes --scale 2 to 4, not 8"):
+        settings("sr", Values(protocol="photo", scales=(8,)))
     assert PhotoJpeg(40).degrade(COLOUR, seed=0).given.shape == COLOUR.shape
 
 

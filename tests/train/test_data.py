@@ -65,6 +65,8 @@ def test_shrunk_crops_cover_more_of_the_picture():
     }
     assert steps == {1, 2}
     assert all(batch.shape == (4, 3, 20, 20) and (batch == batch.round()).all() for batch in batches)
+    alone = Bank([coordinates(60, 60, 3)], CPU, shrink=(3.0,)).crops(1, 20)[0, 0]
+    assert alone.max() - alone.min() > 54
     # A window cannot be larger than the pictures.
     assert bank.crops(2, 50).shape == (2, 3, 50, 50)
     with pytest.raises(UsageError, match="largest: 60"):

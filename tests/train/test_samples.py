@@ -97,7 +97,7 @@ def test_photographs_line_up_with_what_they_were(bank, task, scale):
     assert sample.clean.shape == (8, 3, 40 * scale, 40 * scale)
     assert 0.6 <= sample.condition.min() < sample.condition.max() <= 0.8
     large = enlarge_batch(sample.degraded, scale)
-    shifts = {(y, x): rmse(large.roll((y, x), (2, 3)), sample.clean) for y in (-4, 0, 4) for x in (-4, 0, 4)}
+    shifts = {(y, x): rmse(large.roll((y, x), (2, 3)), sample.clean) for y in (-1, 0, 1) for x in (-1, 0, 1)}
     assert min(shifts, key=shifts.get) == (0, 0)
 
 

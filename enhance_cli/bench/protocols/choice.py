@@ -17,6 +17,7 @@ from enhance_cli.bench.protocols.mosaic import Mosaic
 from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
 from enhance_cli.bench.protocols.sr import SrProtocol, SuperResolution
+from enhance_cli.degrade.photo import MOST_SCALE
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.resize import Edges
 
@@ -89,6 +90,9 @@ def settings(task: Task, values: Values) -> tuple[Setting, ...]:
         case "jpeg-photo":
             return tuple(PhotoJpeg(quality) for quality in values.qualities or QUALITIES)
         case "photo":
+            for scale in values.scales:
+                if scale > MOST_SCALE:
+                    raise UsageError(f"--protocol photo takes --scale 2 to {MOST_SCALE}, not {scale}")
             return tuple(PhotoSr(scale) for scale in values.scales or SCALES)
         case "awgn" | "awgn-8bit":
             return tuple(Noise(sigma, protocol) for sigma in values.sigmas or SIGMAS)

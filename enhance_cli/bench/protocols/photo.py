@@ -30,7 +30,7 @@ class PhotoSr:
 
     def degrade(self, clean: Clean, seed: int) -> Case:
         """Crop to a multiple of the scale and spoil; ImageError if the picture is smaller than the scale."""
-        reference = self._bicubic.degrade(clean, seed).reference
+        reference = self._bicubic.reference(clean)
         return self.accept(reference, photograph(reference, self.scale, seed))
 
     def accept(self, clean: Clean, given: Clean) -> Case:

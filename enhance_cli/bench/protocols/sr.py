@@ -74,12 +74,12 @@ class SuperResolution:
 
         ImageError if the picture is smaller than the scale.
         """
-        reference = self._reference(clean)
+        reference = self.reference(clean)
         return self._case(reference, self._shrunk(reference))
 
     def accept(self, clean: Clean, given: Clean) -> Case:
         """A small picture made elsewhere, for the reference cropped to a multiple of the scale."""
-        reference = self._reference(clean)
+        reference = self.reference(clean)
         height, width = self._small_size(reference)
         if given.shape[:2] != (height, width):
             found = f"{given.shape[1]}x{given.shape[0]}"
@@ -95,16 +95,17 @@ class SuperResolution:
         a, b = (luma(x)[inside, inside] for x in (result, reference))
         return {"psnr_y": psnr(a, b), "ssim_y": ssim(a, b)}
 
-    @property
-    def _floats(self) -> bool:
-        """Whether the small picture is kept from rounding."""
-        return self.protocol in ("float", "y-only")
-
-    def _reference(self, clean: Clean) -> Clean:
+    def reference(self, clean: Clean) -> Clean:
+        """What results are compared with; ImageError if the picture is smaller than the scale."""
         height, width = clean.shape[:2]
         if min(height, width) < self.scale:
             raise ImageError(f"the picture is {width}x{height}, too small for {self.name}; leave it out")
         return modcrop(rounded_luma(clean) if self.gray else clean, self.scale)
+
+    @property
+    def _floats(self) -> bool:
+        """Whether the small picture is kept from rounding."""
+        return self.protocol in ("float", "y-only")
 
     def _small_size(self, reference: Clean) -> tuple[int, int]:
         return reference.shape[0] // self.scale, reference.shape[1] // self.scale
