@@ -20,19 +20,32 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def hermetic(monkeypatch, tmp_path_factory):
-    """No test writes into the user's cache, and none depends on what is faster here: ncnn is not found."""
+    """No test writes into the user's cache, and none depends on what is faster here: no runtime is found."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-    monkeypatch.setitem(sys.modules, "ncnn", None)
+    for name in ("ncnn", "openvino"):
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture
 def ncnn(hermetic, monkeypatch):
     """The package, found again; skips where it is not installed."""
-    monkeypatch.delitem(sys.modules, "ncnn")
-    module = _imported_once("ncnn")
+    return _found_again("ncnn", monkeypatch)
+
+
+@pytest.fixture
+def openvino(hermetic, monkeypatch):
+    """The package, found again; skips where it is not installed."""
+    # Without what would tell its makers of every import.
+    monkeypatch.setitem(sys.modules, "openvino.tools.ovc", None)
+    return _found_again("openvino", monkeypatch)
+
+
+def _found_again(name, monkeypatch):
+    monkeypatch.delitem(sys.modules, name)
+    module = _imported_once(name)
     if module is None:
-        pytest.skip("ncnn is not installed")
-    monkeypatch.setitem(sys.modules, "ncnn", module)
+        pytest.skip(f"{name} is not installed")
+    monkeypatch.setitem(sys.modules, name, module)
     return module
 
 

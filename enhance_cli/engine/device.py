@@ -15,6 +15,8 @@ from enhance_cli.engine.tiles import round_up
 from enhance_cli.errors import DeviceError, UsageError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+EXTRAS = {"ncnn": "fast", "openvino": "openvino"}
+"""Backends besides torch, for the CPU alone: packages of that name, and the extra that brings each."""
 CPU_BYTES, CPU_PIXELS = 1 << 30, 1 << 20
 """Memory for the feature maps of one tile on the CPU, and its largest area whatever they take."""
 GPU_BYTES, GPU_PIXELS = 4 << 30, 4 << 20
@@ -51,13 +53,13 @@ def resolve(settings: EngineSettings, spec: ArchSpec) -> Runtime:
     Only "auto" falls back: the device from CUDA to Apple's MPS to the CPU; the precision, on CUDA, from
     float16, which rounds an eighth as much as bfloat16, to that to float32, by what chip and network stand,
     and to float32 everywhere else.  The backend is torch for now:
-    whether ncnn can take over is a question of the network (`backends.choice`).
+    whether another can take over is a question of the network (`backends.choice`).
     """
-    ncnn = settings.backend == "ncnn"
-    device = choose_device("cpu" if ncnn and settings.device == "auto" else settings.device)
-    if ncnn:
-        _check_ncnn(settings, device)
-    fell_back = settings.device == "auto" and device.type == "cpu" and not ncnn
+    converted = settings.backend in EXTRAS
+    device = choose_device("cpu" if converted and settings.device == "auto" else settings.device)
+    if converted:
+        _check_backend(settings, device)
+    fell_back = settings.device == "auto" and device.type == "cpu" and not converted
     return Runtime(
         device=device,
         dtype=_dtype(settings.precision, device, spec),
@@ -113,14 +115,15 @@ def choose_device(asked: str) -> torch.device:
     return device
 
 
-def _check_ncnn(settings: EngineSettings, device: torch.device) -> None:
-    if find_spec("ncnn") is None:
-        raise DeviceError("backend ncnn is not installed; pip install 'enhance-cli[fast]'")
+def _check_backend(settings: EngineSettings, device: torch.device) -> None:
+    name = settings.backend
+    if find_spec(name) is None:
+        raise DeviceError(f"backend {name} is not installed; pip install 'enhance-cli[{EXTRAS[name]}]'")
     if device.type != "cpu":
-        raise DeviceError(f"backend ncnn does not run on {device}; use --device cpu or --backend torch")
+        raise DeviceError(f"backend {name} does not run on {device}; use --device cpu or --backend torch")
     if settings.precision not in ("auto", "float32"):
         raise DeviceError(
-            f"backend ncnn has no {settings.precision}; use --precision float32 or --backend torch"
+            f"backend {name} has no {settings.precision}; use --precision float32 or --backend torch"
         )
 
 

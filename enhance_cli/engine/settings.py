@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
-Backend = Literal["auto", "torch", "ncnn"]
+Backend = Literal["auto", "torch", "ncnn", "openvino"]
 
 
 @dataclass(frozen=True, kw_only=True)

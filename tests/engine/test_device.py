@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
@@ -6,8 +7,9 @@ from torch import nn
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine import device
-from enhance_cli.engine.device import CPU_PIXELS, prepare, resolve, surely_fits, tile_pixels
-from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.backends.candidates import CANDIDATES
+from enhance_cli.engine.device import CPU_PIXELS, EXTRAS, prepare, resolve, surely_fits, tile_pixels
+from enhance_cli.engine.settings import Backend, EngineSettings
 from enhance_cli.errors import DeviceError, UsageError
 
 SPEC = ArchSpec(colour="gray", halo=1)
@@ -80,9 +82,15 @@ def test_precisions(no_gpu):
         resolve(EngineSettings(precision="bfloat16"), ArchSpec(colour="y", halo=1, half=()))
 
 
-def test_ncnn_is_refused_where_it_is_not_installed():
-    with pytest.raises(DeviceError, match="ncnn is not installed"):
-        resolve(EngineSettings(backend="ncnn"), SPEC)
+@pytest.mark.parametrize("backend", EXTRAS)
+def test_a_runtime_is_refused_where_it_is_not_installed(backend):
+    with pytest.raises(DeviceError, match=rf"{backend} is not installed.*\[{EXTRAS[backend]}\]"):
+        resolve(EngineSettings(backend=backend), SPEC)
+
+
+def test_every_runtime_has_an_extra_that_brings_it():
+    assert [one.name for one in CANDIDATES] == list(EXTRAS)
+    assert {"torch", "auto", *EXTRAS} == set(get_args(Backend))
 
 
 def test_ncnn_means_the_cpu_and_float32(two_gpus, ncnn):

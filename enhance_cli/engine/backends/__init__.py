@@ -1,5 +1,5 @@
-"""What computes a network: torch as it is, or ncnn from a graph that is written down from the running module.
+"""What computes a network: torch as it is, or another runtime from a graph written down from the module.
 
-trace -> fold -> ncnn_model -> ncnn_backend; compare tells whether the result agrees and pays, verdicts
-remembers it, and choice takes one for a run.
+trace -> fold -> ncnn_model or openvino_model -> converted; compare tells whether the result agrees and how
+fast it is, verdicts remembers it, and choice takes one of the candidates for a run.
 """

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from enhance_cli.engine.backends.converted import Maps
 from enhance_cli.engine.backends.graph import Graph, Unsupported
 from enhance_cli.engine.backends.ncnn_model import LEVEL_NAME, PICTURE_NAME, RESULT_NAME, Model, write
 from enhance_cli.errors import RestoreError
 
-Maps = NDArray[np.float32]
-"""(C, H, W)."""
 OUT_OF_MEMORY = -100
 """What ncnn returns then."""
-
-
-def installed() -> bool:
-    """Whether the package is there; it is not loaded."""
-    return find_spec("ncnn") is not None
 
 
 class Pools:
@@ -31,7 +23,7 @@ class Pools:
 
     def __init__(self) -> None:
         """Unsupported if ncnn cannot be loaded."""
-        ncnn = _loaded()
+        ncnn = load()
         self._blobs, self._workspace = ncnn.PoolAllocator(), ncnn.PoolAllocator()
         for pool in (self._blobs, self._workspace):
             # Of a larger tile's memory, smaller tiles take what they need.
@@ -56,12 +48,12 @@ class Pools:
 class NcnnNet:
     """float32 throughout; as many threads as torch has."""
 
-    def __init__(self, graph: Graph, pools: Pools) -> None:
+    def __init__(self, graph: Graph, pools: Pools | None = None) -> None:
         """Unsupported if ncnn cannot be loaded, or refuses what was written for it."""
-        ncnn = _loaded()
+        ncnn = load()
         self._mat = ncnn.Mat
         self._level = graph.level
-        self._pools = pools
+        self._pools = pools or Pools()
         self._net = net = ncnn.Net()
         option = net.opt
         option.num_threads = torch.get_num_threads()
@@ -78,10 +70,7 @@ class NcnnNet:
             raise Unsupported("its own ncnn files, which this ncnn refuses")
 
     def run(self, x: Maps, level: float | None = None) -> Maps:
-        """The result for x; `level` goes to networks that are told a condition.
-
-        MemoryError where ncnn runs out of memory, RestoreError where it fails otherwise.
-        """
+        """See `converted.Net`."""
         extractor = self._net.create_extractor()
         self._pools.lend(extractor, x.size)
         extractor.input(PICTURE_NAME, self._given(x))
@@ -105,12 +94,8 @@ class NcnnNet:
         return self._mat(whole).clone()
 
 
-def version() -> str:
-    """Of the library itself: built from source, it may have no metadata."""
-    return str(_loaded().__version__)
-
-
-def _loaded() -> Any:
+def load() -> Any:
+    """The package; Unsupported if it cannot be loaded."""
     try:
         import ncnn
     except (ImportError, OSError) as error:

@@ -15,14 +15,14 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from enhance_cli.engine.backends import ncnn_net
-from enhance_cli.engine.backends.ncnn_model import Model
+from enhance_cli.engine.backends.graph import Graph
 from enhance_cli.errors import WriteError
 from enhance_cli.imaging.files import write_atomic
 
-FORMAT = 2
+FORMAT = 3
 """Raised when what is measured, or how, changes: older entries are not found any more."""
 VALID = 24 * 3600
 """Seconds after which a comparison is made anew: other work on the machine may have spoilt it."""
@@ -37,22 +37,28 @@ class Verdict:
     difference: float
     """Largest on the probe, over the value range."""
     gain: float
-    """Seconds of torch over seconds of ncnn."""
+    """Seconds of torch over its seconds."""
 
 
-def key_of(model: Model) -> str:
+def key_of(graph: Graph, backend: str, version: str) -> str:
     """Name of the entry: what was converted, and all that the comparison depends on."""
     where = [
         FORMAT,
+        backend,
+        version,
         torch.get_num_threads(),
         platform.node(),
         platform.processor(),
         torch.backends.cpu.get_cpu_capability(),
         torch.__version__,
-        ncnn_net.version(),
     ]
-    digest = hashlib.sha256(json.dumps([where, model.param]).encode())
-    digest.update(model.weights)
+    layers = [(one.kind, one.inputs, one.output, sorted(one.options.items())) for one in graph.layers]
+    level = None if graph.level is None else asdict(graph.level)
+    told = [where, layers, graph.output, graph.channels, level]
+    digest = hashlib.sha256(json.dumps(told).encode())
+    for layer in graph.layers:
+        for weight in layer.weights:
+            digest.update(np.ascontiguousarray(weight.float().numpy()).tobytes())
     return digest.hexdigest()
 
 
@@ -84,7 +90,7 @@ def _folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "")
     # The standard has relative paths ignored.
     root = Path(base) if os.path.isabs(base) else Path.home() / ".cache"
-    return root / "enhance" / "ncnn"
+    return root / "enhance" / "backends"
 
 
 def _prune() -> None:

@@ -11,8 +11,9 @@ import torch
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.reader import LoadedNet
-from enhance_cli.engine.backends import choice, compare, ncnn_net, verdicts
-from enhance_cli.engine.backends.ncnn_model import Model
+from enhance_cli.engine.backends import candidates, choice, compare, ncnn_net, verdicts
+from enhance_cli.engine.backends.candidates import Candidate
+from enhance_cli.engine.backends.graph import Graph, Layer, Unsupported
 from enhance_cli.engine.backends.verdicts import Verdict
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
@@ -20,14 +21,13 @@ from enhance_cli.errors import DeviceError, RestoreError
 from enhance_cli.imaging.picture import Picture
 
 AUTO = EngineSettings(device="cpu")
-NCNN = replace(AUTO, backend="ncnn")
-MODEL = Model("param", b"weights")
+WITH_NCNN = replace(AUTO, backend="ncnn")
 
 
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "enhance" / "ncnn"
+    return tmp_path / "enhance" / "backends"
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_auto_keeps_torch_where_ncnn_is_no_faster_and_says_so(ncnn, verdict):
 def test_narrow_tiles_count_against_ncnn(ncnn, verdict, monkeypatch):
     verdict(1e-6, 1.5)
     assert taken(network())[0] == "ncnn"
-    monkeypatch.setattr(choice.NcnnBackend, "room", lambda self, wanted: 64**2)
+    monkeypatch.setattr(candidates, "most_pixels", lambda graph, maps: 64**2)
     backend, (note,) = taken(network())
     assert backend == "torch"
     assert "1.50" not in note
@@ -89,7 +89,7 @@ def test_a_network_that_disagrees_is_thrown_away_and_said_so(ncnn, verdict, monk
     assert "off by 0.002" in note
     monkeypatch.setattr(compare, "difference", lambda *_: 2e-3)
     with pytest.raises(DeviceError, match=r"off by 0\.002"):
-        taken(network(), NCNN)
+        taken(network(), WITH_NCNN)
 
 
 def test_auto_without_ncnn_is_torch_without_a_word():
@@ -98,19 +98,19 @@ def test_auto_without_ncnn_is_torch_without_a_word():
 
 def test_ncnn_that_is_not_installed_is_an_error_that_says_what_to_install():
     with pytest.raises(DeviceError, match=r"pip install 'enhance-cli\[fast\]'"):
-        taken(network(), NCNN)
+        taken(network(), WITH_NCNN)
 
 
 def test_a_network_that_cannot_be_converted_stays_with_torch_without_a_word(ncnn):
     net = network("memnet", n_feats=4, n_blocks=1, n_units=1)
     assert taken(net) == ("torch", ())
     with pytest.raises(DeviceError, match=r"small.*unsqueeze.*--backend torch") as caught:
-        taken(net, NCNN)
+        taken(net, WITH_NCNN)
     assert "\n" not in str(caught.value)
 
 
 def test_an_ncnn_that_cannot_be_loaded_counts_as_not_fitting(ncnn, monkeypatch):
-    monkeypatch.setattr(choice, "installed", lambda: True)
+    monkeypatch.setattr(Candidate, "installed", lambda self: True)
     monkeypatch.setitem(sys.modules, "ncnn", None)
     assert taken(network()) == ("torch", ())
 
@@ -121,7 +121,7 @@ def test_a_folder_called_ncnn_is_not_taken_for_it(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     assert taken(network()) == ("torch", ())
     with pytest.raises(DeviceError, match="something else called ncnn"):
-        taken(network(), NCNN)
+        taken(network(), WITH_NCNN)
 
 
 def test_an_ncnn_without_metadata_serves(ncnn, verdict, monkeypatch):
@@ -137,7 +137,7 @@ def test_a_machine_without_a_temporary_folder_stays_with_torch(ncnn, monkeypatch
     monkeypatch.setattr(ncnn_net.tempfile, "TemporaryDirectory", full)
     assert taken(network()) == ("torch", ())
     with pytest.raises(DeviceError, match="No space left"):
-        taken(network(), NCNN)
+        taken(network(), WITH_NCNN)
 
 
 @pytest.mark.parametrize("settings", [{"backend": "torch"}, {"precision": "bfloat16"}])
@@ -148,12 +148,12 @@ def test_what_was_asked_for_otherwise_is_torch(ncnn, verdict, settings):
 
 def test_ncnn_in_a_reduced_precision_is_refused(ncnn):
     with pytest.raises(DeviceError, match="bfloat16"):
-        taken(network(), replace(NCNN, precision="bfloat16"))
+        taken(network(), replace(WITH_NCNN, precision="bfloat16"))
 
 
 def test_ncnn_that_was_asked_for_is_taken_however_slow_and_is_not_timed(ncnn, verdict, own_cache):
     found = verdict(0, 0.1)
-    assert taken(network(), NCNN) == ("ncnn", ())
+    assert taken(network(), WITH_NCNN) == ("ncnn", ())
     assert not found
     assert not own_cache.exists()
 
@@ -253,7 +253,7 @@ def test_users_without_a_home_folder_are_served_without_a_cache(ncnn, verdict, m
 def test_a_relative_cache_folder_is_ignored(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", "here")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert verdicts._folder() == tmp_path / ".cache" / "enhance" / "ncnn"
+    assert verdicts._folder() == tmp_path / ".cache" / "enhance" / "backends"
 
 
 def test_a_real_comparison_tells_difference_and_speed(monkeypatch):
@@ -306,7 +306,7 @@ def test_a_difference_that_only_large_pictures_show_counts(monkeypatch):
 
 @pytest.mark.parametrize("size", [(37, 51), (8, 8), (1, 1), (150, 90)])
 @pytest.mark.parametrize("more", [{}, {"tile": 48}, {"ensemble": True}])
-def test_pictures_come_out_as_with_torch(ncnn, size, more):
+def test_pictures_come_out_as_with_torch(candidate, size, more):
     net = network()
     pixels = np.random.default_rng(0).integers(10_000, 50_000, (*size, 3), dtype=np.uint16)
 
@@ -314,13 +314,13 @@ def test_pictures_come_out_as_with_torch(ncnn, size, more):
         settings = replace(AUTO, backend=backend, **more)
         return Restorer(net, settings).restore(Picture(pixels), condition=30)
 
-    torchs, ncnns = restored("torch"), restored("ncnn")
-    assert ncnns.tiles == torchs.tiles
-    assert np.abs(ncnns.picture.pixels.astype(int) - torchs.picture.pixels).max() <= 1
+    torchs, others = restored("torch"), restored(candidate.name)
+    assert others.tiles == torchs.tiles
+    assert np.abs(others.picture.pixels.astype(int) - torchs.picture.pixels).max() <= 1
 
 
 def test_memory_that_runs_out_inside_ncnn_makes_tiles_smaller(ncnn, monkeypatch):
-    restorer = Restorer(network(), NCNN)
+    restorer = Restorer(network(), WITH_NCNN)
     (net,) = restorer._runner._backend._body._nets.values()
     run = net._net.create_extractor
 
@@ -348,3 +348,91 @@ def test_memory_that_runs_out_inside_ncnn_makes_tiles_smaller(ncnn, monkeypatch)
     restored = restorer.restore(Picture(np.full((64, 700, 3), 90, np.uint8)), condition=30)
     assert restored.tiles > 1
     assert "out of memory" in restored.warnings[0]
+
+
+class Fake:
+    """A runtime of which comparisons find what they are told."""
+
+    def __init__(self, name, gain=1.0, difference=0.0, refuses=False, version="1"):
+        self.name, self.gain, self.difference, self.refuses = name, gain, difference, refuses
+        self.version, self.converted = (lambda: version), 0
+
+    def installed(self):
+        return True
+
+    def most(self, graph):
+        return 1 << 20
+
+    def convert(self, graph):
+        if self.refuses:
+            raise Unsupported("a bad day")
+        self.converted += 1
+        return self
+
+
+@pytest.fixture
+def there(monkeypatch):
+    """`there(fake, ...)` are the runtimes from then on."""
+    monkeypatch.setattr(compare, "compare", lambda eager, one, spec: Verdict(one.difference, one.gain))
+    return lambda *fakes: monkeypatch.setattr(choice, "CANDIDATES", fakes)
+
+
+def test_the_fastest_of_several_is_taken_and_all_are_named(there):
+    there(Fake("steam", 2.0), Fake("diesel", 3.0), Fake("horse", 0.5))
+    assert taken(network()) == (
+        "diesel",
+        (
+            "backend auto: diesel (small takes torch 3.00 times as long as diesel, "
+            "2.00 times as long as steam, 0.50 times as long as horse)",
+        ),
+    )
+
+
+def test_one_that_disagrees_does_not_win_and_the_next_does(there):
+    there(Fake("steam", 2.0), Fake("diesel", 3.0, difference=2e-3))
+    backend, (note,) = taken(network())
+    assert backend == "steam"
+    assert note.endswith("as long as steam; not diesel, because its result for model small is off by 0.002)")
+
+
+def test_one_that_refuses_a_network_is_passed_over_without_a_word(there):
+    there(Fake("steam", 2.0), Fake("diesel", 3.0, refuses=True))
+    backend, (note,) = taken(network())
+    assert backend == "steam"
+    assert "diesel" not in note
+
+
+def test_one_that_refuses_what_it_took_before_is_passed_over(there):
+    steam, diesel = Fake("steam", 2.0), Fake("diesel", 3.0)
+    there(steam, diesel)
+    net = network()
+    assert taken(net)[0] == "diesel"
+    diesel.refuses = True
+    assert taken(net)[0] == "steam"
+
+
+def test_what_is_known_to_be_slower_is_not_even_converted(there):
+    steam, diesel = Fake("steam", 2.0), Fake("diesel", 3.0)
+    there(steam, diesel)
+    net = network()
+    taken(net)
+    steam.converted = diesel.converted = 0
+    taken(net)
+    assert (steam.converted, diesel.converted) == (0, 1)
+
+
+def test_a_gain_too_small_to_rely_on_leaves_torch(there):
+    there(Fake("steam", choice.PAYS - 0.01))
+    assert taken(network())[0] == "torch"
+    there(Fake("steam", choice.PAYS, version="2"))
+    assert taken(network())[0] == "steam"
+
+
+def test_verdicts_are_known_by_backend_version_options_and_weights():
+    def key(backend="steam", version="1", option=3, weight=1.0):
+        layer = Layer("Convolution", (0,), 2, {1: option}, (torch.full((2, 2), weight),))
+        return verdicts.key_of(Graph((layer,), 2, 1), backend, version)
+
+    others = [key(), key("diesel"), key(version="2"), key(option=4), key(weight=1.5)]
+    assert len(set(others)) == 5
+    assert key() == key()

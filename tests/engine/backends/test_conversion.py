@@ -12,7 +12,6 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.engine.backends.fold import fold
 from enhance_cli.engine.backends.graph import Unsupported
-from enhance_cli.engine.backends.ncnn_backend import NcnnBackend
 from enhance_cli.engine.backends.probe import probe
 from enhance_cli.engine.backends.trace import trace
 
@@ -48,9 +47,8 @@ def build(name, parameters):
     return module, entry.spec(**parameters)
 
 
-def converted(module, spec):
-    graph = fold(trace(module, spec))
-    return NcnnBackend(graph)
+def converted(candidate, module, spec):
+    return candidate.convert(fold(trace(module, spec)))
 
 
 @torch.inference_mode()
@@ -65,13 +63,13 @@ def difference(module, spec, backend, side):
 
 
 @pytest.mark.parametrize(("name", "parameters"), CONFIGURATIONS)
-def test_a_converted_network_agrees_with_torch_at_every_size(ncnn, name, parameters):
+def test_a_converted_network_agrees_with_torch_at_every_size(candidate, name, parameters):
     module, spec = build(name, parameters)
     if name in NOT_CONVERTED:
         with pytest.raises(Unsupported, match=NOT_CONVERTED[name]):
             trace(module, spec)
         return
-    backend = converted(module, spec)
+    backend = converted(candidate, module, spec)
     assert max(difference(module, spec, backend, side) for side in (1, 37, 70)) < 2e-5
 
 
@@ -117,21 +115,21 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_operation_agrees_with_torch(ncnn, name):
+def test_every_operation_agrees_with_torch(candidate, name):
     module = Plain(FUNCTIONS[name]).eval().requires_grad_(False)
     spec = ArchSpec(colour="gray", halo=1, multiple=2)
-    assert difference(module, spec, converted(module, spec), 21) < 1e-5
+    assert difference(module, spec, converted(candidate, module, spec), 21) < 1e-5
 
 
 @pytest.mark.parametrize("keepdim", [False, True])
-def test_means_over_large_maps_are_as_exact_as_over_small_ones(ncnn, keepdim):
+def test_means_over_large_maps_are_as_exact_as_over_small_ones(candidate, keepdim):
     class Mean(nn.Module):
         def forward(self, x):
             mean = x.mean((2, 3), keepdim=keepdim)
             return 0 * x + (mean if keepdim else mean[:, :, None, None])
 
     flat = torch.full((1, 1, 1000, 900), 0.9)
-    assert float((converted(Mean(), GRAY)(flat, None) - flat).abs().max()) < 5e-5
+    assert float((converted(candidate, Mean(), GRAY)(flat, None) - flat).abs().max()) < 5e-5
 
 
 REFUSED = {
@@ -195,9 +193,9 @@ def test_a_norm_whose_input_is_needed_elsewhere_stays():
     assert kinds == ["Convolution", "Scale", "BinaryOp"]
 
 
-def test_results_outlive_the_backend_that_made_them(ncnn):
+def test_results_outlive_the_backend_that_made_them(candidate):
     module, spec = build("compact", SMALL["compact"][1])
-    backend = converted(module, spec)
+    backend = converted(candidate, module, spec)
     x, _ = probe(spec, 20)
     before = x.clone()
     y = backend(x, None)

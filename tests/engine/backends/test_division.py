@@ -5,11 +5,11 @@ from torch.nn import functional as F
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.arch.registry import ARCHITECTURES
-from enhance_cli.engine.backends import ncnn_backend
+from enhance_cli.engine.backends import converted
+from enhance_cli.engine.backends.candidates import NCNN
 from enhance_cli.engine.backends.division import divide, reach
 from enhance_cli.engine.backends.fold import fold
 from enhance_cli.engine.backends.graph import Graph
-from enhance_cli.engine.backends.ncnn_backend import NcnnBackend
 from enhance_cli.engine.backends.sizes import floats_per_pixel
 from enhance_cli.engine.backends.trace import trace
 
@@ -62,25 +62,25 @@ class Enlarger(nn.Module):
 @pytest.mark.parametrize(
     ("kernels", "expected"), [((3, 3, 3), 2), ((1, 1, 1), 0), ((3, 5, 9), 3), ((1, 1, 3), 1), ((5, 3, 1), 3)]
 )
-def test_the_reach_is_what_pieces_must_overlap(ncnn, monkeypatch, kernels, expected):
+def test_the_reach_is_what_pieces_must_overlap(candidate, monkeypatch, kernels, expected):
     torch.manual_seed(0)
     module = Enlarger(kernels).eval().requires_grad_(False)
     graph = fold(trace(module, ArchSpec(colour="rgb", scale=6, halo=9)))
     _, second = divide(graph)
     assert reach(second) == expected
     x = torch.rand(1, 3, 23, 30)
-    monkeypatch.setattr(ncnn_backend, "PIECE", 8)
+    monkeypatch.setattr(converted, "PIECE", 8)
 
     def error() -> float:
-        return float((NcnnBackend(graph)(x, None) - module(x)).abs().max())
+        return float((candidate.convert(graph)(x, None) - module(x)).abs().max())
 
     assert error() < 1e-5
     if expected:
-        monkeypatch.setattr(ncnn_backend, "reach", lambda graph: expected - 1)
+        monkeypatch.setattr(converted, "reach", lambda graph: expected - 1)
         assert error() > 1e-5
 
 
 def test_the_first_part_alone_bounds_the_tiles(ncnn):
-    backend = NcnnBackend(graph_of("edsr", scale=4, n_blocks=1, n_feats=64))
+    backend = NCNN.convert(graph_of("edsr", scale=4, n_blocks=1, n_feats=64))
     assert backend.room(10**9) == (2 << 30) // (4 * 14 * 64)
     assert backend.room(1000) == 1000

@@ -1,0 +1,60 @@
+"""The runtimes that may compute a network in torch's place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Any
+
+from enhance_cli.engine.backends import ncnn_net, openvino_net
+from enhance_cli.engine.backends.contract import Backend
+from enhance_cli.engine.backends.converted import Converted, MakeNet, most_pixels
+from enhance_cli.engine.backends.graph import Graph
+from enhance_cli.engine.backends.ncnn_body import NcnnBody
+from enhance_cli.engine.backends.ncnn_net import NcnnNet
+from enhance_cli.engine.backends.openvino_net import OpenvinoNet
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A runtime; nothing of it is loaded before it is used."""
+
+    name: str
+    """Of the backend, and of its package."""
+    body: MakeNet
+    tail: MakeNet
+    maps: int
+    """How many maps of the largest size are alive at once."""
+    load: Callable[[], Any]
+    """Gives the package; Unsupported if it cannot be loaded."""
+
+    def installed(self) -> bool:
+        """Whether the package is there."""
+        return find_spec(self.name) is not None
+
+    def version(self) -> str:
+        """Of the package, which is loaded for it where metadata are missing, as in builds from source.
+
+        Unsupported if it cannot be loaded.
+        """
+        try:
+            return metadata.version(self.name)
+        except metadata.PackageNotFoundError:
+            return str(self.load().__version__)
+
+    def most(self, graph: Graph) -> int:
+        """Pixels of the largest tile."""
+        return most_pixels(graph, self.maps)
+
+    def convert(self, graph: Graph) -> Backend:
+        """The graph ready to run; Unsupported if the runtime cannot be loaded, or refuses it."""
+        return Converted(graph, self.body, self.tail, self.most(graph))
+
+
+# ncnn adds both sides of Winograd's transform and keeps what it has freed: 9 maps for EDSR, 15 for compact.
+NCNN = Candidate("ncnn", NcnnBody, NcnnNet, 14, ncnn_net.load)
+# Measured: 2 for EDSR, DnCNN and FFDNet, 4 for AIM and compact; 7 for unet, whose maps are small.
+OPENVINO = Candidate("openvino", OpenvinoNet, OpenvinoNet, 4, openvino_net.load)
+CANDIDATES = (NCNN, OPENVINO)
