@@ -26,9 +26,6 @@ from enhance_cli.errors import DeviceError
 AGREES = 1e-4
 """Largest difference over the value range: a fortieth of a grey level at 8 bits, so that rounding can differ
 by one level and never by more; Winograd's own rounding stays below a tenth of it."""
-PAYS = 1.2
-"""Gain over torch from which another is taken unasked: at 1.05 the probe chose ncnn for AIM, which then lost
-a sixth."""
 LARGE = 4096
 """Side of a picture that does not fit whole."""
 CPU = torch.device("cpu")
@@ -91,7 +88,7 @@ def _fastest(
     speeds = ", ".join(f"{gains[one]:.2f} times as long as {one.name}" for one in order)
     why = "; ".join([f"{net.name} takes torch {speeds}"] * bool(speeds) + problems)
     for one in order:
-        if gains[one] >= PAYS:
+        if gains[one] >= one.pays:
             with suppress(Unsupported):
                 return one.convert(graph), _noted(runtime, one.name, why)
     return eager, _noted(runtime, "torch", why) if why else runtime

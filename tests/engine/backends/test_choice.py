@@ -355,7 +355,7 @@ class Fake:
 
     def __init__(self, name, gain=1.0, difference=0.0, refuses=False, version="1"):
         self.name, self.gain, self.difference, self.refuses = name, gain, difference, refuses
-        self.version, self.converted = (lambda: version), 0
+        self.version, self.converted, self.pays = (lambda: version), 0, 1.2
 
     def installed(self):
         return True
@@ -422,9 +422,9 @@ def test_what_is_known_to_be_slower_is_not_even_converted(there):
 
 
 def test_a_gain_too_small_to_rely_on_leaves_torch(there):
-    there(Fake("steam", choice.PAYS - 0.01))
+    there(Fake("steam", 1.19))
     assert taken(network())[0] == "torch"
-    there(Fake("steam", choice.PAYS, version="2"))
+    there(Fake("steam", 1.2, version="2"))
     assert taken(network())[0] == "steam"
 
 
