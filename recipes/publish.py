@@ -1,6 +1,6 @@
 """Put trained weights on the shelf: check a file, copy it to weights/ and write its catalog entry.
 
-    python recipes/publish.py FILE.safetensors --summary "one line" [--tier fast|default|best]
+    python recipes/publish.py FILE.safetensors --summary "one line" [--tier fast|default|best|photo]
 
 The entry's name is the recipe's; an entry of that name is replaced. Scores come afterwards: `make cards`.
 """
