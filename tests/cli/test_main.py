@@ -88,6 +88,15 @@ def test_unexpected_errors_are_one_line(enhance, monkeypatch, picture):
     assert "Traceback" in enhance("sr", "--debug", "a.png").err
 
 
+@pytest.fixture
+def heard():
+    """Shells have what they start in the background ignore Ctrl-C, the tests among it."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, inherited)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_run_cleanly(enhance, picture, monkeypatch, tmp_path, number):
     from enhance_cli.engine.restorer import Restorer
