@@ -92,6 +92,9 @@ FAILURES = {
     "sr": "Letters less than about 12 pixels high in the result become smears. Lines that repeat every few "
     "pixels (cloth, rows of windows, boards) vanish, break, or come back with a wrong distance or "
     "direction, some with false colour. Leaves, straw and fur look painted, and skin loses its pores.",
+    "compact-sr-x4-photo": "Looks painted: leaves, fur, grass and skin become smooth areas between clear "
+    "edges; letters less than about twenty pixels high in the result and narrow stripes come back bent or "
+    "not at all; where blocks of the JPEG have lost a colour it stays wrong.",
     "compact-sr-x2": "Stripes of less than about four pixels to a period (cloth, roof tiles, boards) vanish "
     "or come back in a wrong direction, some with false colour; letters six pixels high are hard to "
     "read; leaves and grass are softer than they were.",
