@@ -64,7 +64,8 @@ What super-resolution and demosaicing get always lacks something, so they have n
     enhance bench --model NAME --protocol clean --dataset SET --data-root DIR
 
 The pictures are crops of [our examples](../examples/ATTRIBUTION.md), three times enlarged: untreated (for
-super-resolution bicubic, for mosaics bilinear), result, original. Damage: the model's enlargement, JPEG of
+super-resolution bicubic, for mosaics bilinear), result, original; models for photographs stand beside the
+usual one. Damage: the model's enlargement, JPEG of
 quality 10, noise of sigma 25, motion blur, or the mosaic; for photo models all that befalls photographs.
 Known failures were seen in crops of the test sets, of ten or more pictures for each task.
 
@@ -194,6 +195,7 @@ def card(weights: Weights, scored: dict[str, Any] | None) -> str:
     strength = f", strength {weights.condition_range}" if weights.condition_range else ""
     known = scored if scored and scored["sha256"] == weights.sha256 else {}
     rounding = json.loads(told["metrics"]).get("float16_costs")
+    shown = [one.name for one in pictures.shown_by(weights)]
     clean = ", ".join(map(_harm, known.get("clean", ())))
     lines = [
         f"## {weights.name}",
@@ -212,7 +214,7 @@ def card(weights: Weights, scored: dict[str, Any] | None) -> str:
         f"- known failures: {FAILURES.get(weights.name, FAILURES[weights.task])}",
         *([f"- on clean pictures: {clean}"] if clean else []),
         "",
-        f"![untreated, result, original](../docs/pictures/{pictures.path_of(weights).name})",
+        f"![untreated, {', '.join(shown)}, original](../docs/pictures/{pictures.path_of(weights).name})",
         "",
         *(_table(known["rows"]) if known else ["Not scored yet."]),
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
 from enhance_cli.bench.protocols.sr import SuperResolution
 from enhance_cli.bench.run import restore
-from enhance_cli.checkpoints.catalog import PHOTO, Weights
+from enhance_cli.checkpoints.catalog import PHOTO, Weights, of_tier
 from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
@@ -36,14 +37,20 @@ def path_of(weights: Weights) -> Path:
 
 
 def draw(weights: Weights) -> None:
-    """Write two rows of three crops, enlarged without smoothing: doing nothing, result, original."""
-    restorer = Restorer(load_weights(weights), ENGINE)
+    """Write two rows of crops, enlarged without smoothing: doing nothing, results, original."""
+    restorers = [Restorer(load_weights(one), ENGINE) for one in shown_by(weights)]
     setting = setting_of(weights)
     in_gray = setting.gray or (weights.task == "denoise" and weights.colour == "gray")
-    rows = [strip(restorer, setting, *crop) for crop in (GRAY if in_gray else COLOUR)]
+    rows = [strip(restorers, setting, *crop) for crop in (GRAY if in_gray else COLOUR)]
     sheet = np.concatenate(rows).repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
     path_of(weights).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet.squeeze()).save(path_of(weights), lossless=True, quality=100, method=6)
+
+
+def shown_by(weights: Weights) -> list[Weights]:
+    """Whose results: models for photographs stand beside the usual one."""
+    usual = [of_tier("default", weights.task, scale=weights.scale, gray=False)] * (weights.tier == PHOTO)
+    return [*usual, weights]
 
 
 def setting_of(weights: Weights) -> Setting:
@@ -65,10 +72,11 @@ def setting_of(weights: Weights) -> Setting:
     return Mosaic()
 
 
-def strip(restorer: Restorer, setting: Setting, name: str, top: int, left: int) -> Clean:
-    """Doing nothing, result and original side by side, (SIDE, 3 SIDE, C)."""
+def strip(restorers: Sequence[Restorer], setting: Setting, name: str, top: int, left: int) -> Clean:
+    """Doing nothing, results and original side by side, (SIDE, width, C)."""
     clean = np.asarray(read(ROOT / "examples" / "reference" / f"{name}.png").pixels, np.uint8)
     case = setting.degrade(clean, seed=1)
-    shown = (case.baseline, restore(restorer, case, setting), case.reference)
+    results = [restore(restorer, case, setting) for restorer in restorers]
+    shown = (case.baseline, *results, case.reference)
     crops = [np.asarray(one, np.uint8)[top : top + SIDE, left : left + SIDE] for one in shown]
     return np.concatenate(crops, axis=1)
