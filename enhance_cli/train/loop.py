@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import cast
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.train.data import Bank
 from enhance_cli.train.losses import LOSSES, Output
+from enhance_cli.train.muon import Muon
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.samples import Sample, sampler
 
@@ -51,6 +53,17 @@ def schedule(progress: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min((progress - warmup) / (1 - warmup), 1.0)))
 
 
+def _optimisers(module: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    if recipe.optimiser == "adam":
+        return [_adam(module.parameters(), recipe.lr)]
+    vectors = [p for p in module.parameters() if p.ndim == 1]
+    return [Muon([p for p in module.parameters() if p.ndim > 1], recipe.lr), _adam(vectors, recipe.lr)]
+
+
+def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=lr, betas=(0.9, 0.99), fused=True)
+
+
 class Trainer:
     """Trains one network on crops of a bank; `average` holds the weights to keep."""
 
@@ -66,9 +79,7 @@ class Trainer:
         self.draw = sampler(recipe, spec)
         self.loss_function = LOSSES[recipe.loss]
         self.validation = self._validation_set(held_out)
-        self.optimiser = torch.optim.Adam(
-            self.module.parameters(), lr=recipe.lr, betas=(0.9, 0.99), fused=True
-        )
+        self.optimisers = _optimisers(self.module, recipe)
         self.iterations = 0
 
     def run(self, budget: float, on_report: Callable[[Report], None]) -> None:
@@ -87,15 +98,16 @@ class Trainer:
         on_report(Report(seconds, self.iterations, float(loss_sum) / max(since, 1), self.validate()))
 
     def _step(self, lr_share: float) -> Tensor:
-        for group in self.optimiser.param_groups:
+        for group in chain.from_iterable(optimiser.param_groups for optimiser in self.optimisers):
             group["lr"] = self.recipe.lr * lr_share
         self.module.train()
         sample = self.draw(self.bank, self.recipe.batch)
         loss = self.loss_function(self._apply(self.forward, sample, self.compute), sample.clean / 255)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.module.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.iterations += 1
         self._update_average()
         return loss.detach()

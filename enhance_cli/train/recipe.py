@@ -17,6 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+Optimiser = Literal["adam", "muon"]
 Loss = Literal["l1", "l2", "charbonnier", "frequency"]
 
 
@@ -38,7 +39,9 @@ class Recipe:
     """Side of a training patch in pixels of what the network is given (after a pre-enlargement)."""
     batch: int
     lr: float
-    """Peak learning rate of Adam."""
+    """Peak learning rate."""
+    optimiser: Optimiser = "adam"
+    """`muon`: Muon for the weights of convolutions and Adam for all else."""
     warmup: float = 0.03
     """Share of the budget in which the learning rate rises linearly; then it falls as a cosine to 0."""
     loss: Loss = "l1"
@@ -112,6 +115,7 @@ SHARE = (_within(0, 0.999999), "a number from 0 to below 1")
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: value in get_args(Task), f"one of {', '.join(get_args(Task))}"),
     "loss": (lambda value: value in get_args(Loss), f"one of {', '.join(get_args(Loss))}"),
+    "optimiser": (lambda value: value in get_args(Optimiser), f"one of {', '.join(get_args(Optimiser))}"),
     "parameters": (lambda value: isinstance(value, dict), "a table"),
     "shrink": (lambda value: value != [] and _list_of(_within(1, 8))(value), "a list of numbers from 1 to 8"),
     "photo": (lambda value: isinstance(value, bool), "true or false"),

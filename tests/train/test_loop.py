@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import count, pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.train import loop
 from enhance_cli.train.data import Bank
 from enhance_cli.train.loop import Compute, Report, Trainer, schedule
+from enhance_cli.train.muon import Muon
 from enhance_cli.train.recipe import Recipe
 
 RECIPE = Recipe(
@@ -35,11 +37,11 @@ class Tiny(nn.Module):
         return self.norm(self.conv(x)) + condition
 
 
-def trainer(value_range: float = 1.0) -> Trainer:
+def trainer(value_range: float = 1.0, recipe: Recipe = RECIPE) -> Trainer:
     torch.manual_seed(0)
     banks = [Bank([data.astronaut()[:128, :128]], torch.device("cpu")) for _ in range(2)]
     spec = ArchSpec(colour="rgb", halo=1, condition="sigma", value_range=value_range)
-    return Trainer(Tiny(), spec, RECIPE, *banks, Compute(torch.device("cpu"), None))
+    return Trainer(Tiny(), spec, recipe, *banks, Compute(torch.device("cpu"), None))
 
 
 def test_schedule_rises_then_falls_to_nothing():
@@ -79,6 +81,19 @@ def test_run_ends_on_time_and_learns(monkeypatch):
     assert reports[-1].iterations == made.iterations == 30
     assert len(reports) == loop.N_REPORTS
     assert reports[-1].psnr > before + 3
+
+
+def test_muon_takes_the_matrices_and_adam_the_rest():
+    made = trainer(recipe=replace(RECIPE, optimiser="muon"))
+    muon, adam = made.optimisers
+    assert isinstance(muon, Muon)
+    assert [p.ndim for p in muon.param_groups[0]["params"]] == [4]
+    assert [p.ndim for p in adam.param_groups[0]["params"]] == [1, 1, 1]
+    before = made.validate()
+    for _ in range(30):
+        made._step(1.0)
+    assert {group["lr"] for one in made.optimisers for group in one.param_groups} == {RECIPE.lr}
+    assert made.validate() > before + 3
 
 
 def test_average_lags_and_validation_leaves_the_weights_alone():
