@@ -25,6 +25,9 @@ def train(
         bool | None,
         typer.Option(help="Compile the network [on GPUs]; CPUs need a C++ compiler."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was cut off, from OUT.resume.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
 ) -> None:
     """Train weights from a recipe within a time budget."""
@@ -42,6 +45,7 @@ def train(
         init=init,
         threads=threads,
         compile=compile,
+        resume=resume,
     )
     run(plan, settings, (lambda report: None) if quiet else _say)
 

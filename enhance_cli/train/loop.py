@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import cast
@@ -18,6 +18,7 @@ from enhance_cli.train.losses import LOSSES, Output
 from enhance_cli.train.muon import Muon
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.samples import Sample, sampler
+from enhance_cli.train.state import Stores, collect, restore
 
 VALIDATION_SEED = 20_000
 VALIDATION_BATCHES = 8
@@ -81,21 +82,41 @@ class Trainer:
         self.validation = self._validation_set(held_out)
         self.optimisers = _optimisers(self.module, recipe)
         self.iterations = 0
+        self.seconds = 0.0
+        """Training time at the last report."""
 
     def run(self, budget: float, on_report: Callable[[Report], None]) -> None:
-        """Train for `budget` seconds; the validations in between count towards it."""
-        start = time.perf_counter()
+        """Train until `budget` seconds are spent, those before a `restore` and the validations included."""
+        begun = time.perf_counter() - self.seconds
         loss_sum, since = torch.zeros((), device=self.compute.device), 0
-        next_report = budget / N_REPORTS
-        while (elapsed := time.perf_counter() - start) < budget:
+        interval = budget / N_REPORTS
+        while (elapsed := time.perf_counter() - begun) < budget:
             loss_sum += self._step(schedule(elapsed / budget, self.recipe.warmup))
             since += 1
-            if elapsed >= next_report:
+            if elapsed // interval > self.seconds // interval:
+                self.seconds = elapsed
                 on_report(Report(elapsed, self.iterations, float(loss_sum) / since, self.validate()))
                 loss_sum.zero_()
-                since, next_report = 0, next_report + budget / N_REPORTS
-        seconds = time.perf_counter() - start
-        on_report(Report(seconds, self.iterations, float(loss_sum) / max(since, 1), self.validate()))
+                since = 0
+        self.seconds = time.perf_counter() - begun
+        on_report(Report(self.seconds, self.iterations, float(loss_sum) / max(since, 1), self.validate()))
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that training changes, by name, as it stands at a report."""
+        progress = torch.tensor([self.seconds, self.iterations], dtype=torch.float64)
+        return {"progress": progress, **collect(self._stores(), self.optimisers, self._generators())}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave, before the first step; UsageError if it does not fit."""
+        restore(state, self._stores(), self.optimisers, self._generators())
+        self.seconds, self.iterations = float(state["progress"][0]), int(state["progress"][1])
+
+    def _stores(self) -> Stores:
+        return {"network": self.module.state_dict(), "average": self.average}
+
+    def _generators(self) -> dict[str, torch.Generator]:
+        """All that draw anything; NumPy's are made anew for each batch from torch's."""
+        return {"torch": torch.default_generator, "bank": self.bank.generator}
 
     def _step(self, lr_share: float) -> Tensor:
         for group in chain.from_iterable(optimiser.param_groups for optimiser in self.optimisers):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ from enhance_cli.checkpoints.catalog import find
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights, save_file
 from enhance_cli.engine.device import choose_device
 from enhance_cli.errors import UsageError
+from enhance_cli.imaging.files import remove_leftovers
 from enhance_cli.train.data import Bank, load_pack
 from enhance_cli.train.loop import Compute, Report, Trainer
 from enhance_cli.train.recipe import Recipe
+from enhance_cli.train.state import State, check_same_run, read_state, state_path, write_state
 
 Item = TypeVar("Item")
 
@@ -43,20 +46,25 @@ class RunSettings:
     threads: int | None = None
     compile: bool | None = None
     """Whether torch compiles the network; None for on GPUs only."""
+    resume: bool = False
+    """Whether to go on from the state that a run like this one left beside `out`."""
 
 
 def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], None]) -> Report:
     """Train, write `settings.out` and return the last report.
 
-    The averaged weights are also written at every report, so that a run which is cut off leaves
-    something to start from.
+    The averaged weights are also written at every report, and beside them the state of the run, which goes
+    when the run ends: with `settings.resume` a run that was cut off goes on from it.
     """
+    path = state_path(settings.out)
+    left = read_state(path) if settings.resume else None
+    remove_leftovers([settings.out, path], time.time())
     if settings.threads:
         torch.set_num_threads(settings.threads)
     compute = choose_compute(settings.device, settings.precision, settings.compile)
     torch.manual_seed(recipe.seed)
     spec, module = _network(recipe)
-    start = _initial(settings.init or recipe.init)
+    start = None if left else _initial(settings.init or recipe.init)
     fresh = warm_start(module, start.module.state_dict()) if start else []
     pack = load_pack(settings.data, recipe.packs, spec.colour)
     kept, held_out = split(pack.pictures, recipe.held_out)
@@ -76,17 +84,39 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
         # Asked now: the checkout may move on while this code runs.
         "commit": _commit(),
     }
+    same = {"data": origin["data"], **_settled(recipe, settings, compute)}
+    if left:
+        check_same_run(path, left.run, same)
+        trainer.restore(left.tensors)
+        commits = [*left.run["commit"].split(", "), origin["commit"]]
+        origin |= {"init": left.run["init"], "commit": ", ".join(dict.fromkeys(commits))}
     last: list[Report] = []
 
     def save_and_report(report: Report) -> None:
         last[:] = [report]
+        ended = report.seconds >= settings.budget
         # Two validations, worth their time for the weights that are kept.
-        cost = trainer.cost_of_float16() if report.seconds >= settings.budget else None
+        cost = trainer.cost_of_float16() if ended else None
         _save(trainer, recipe, settings, compute, origin, report, cost)
+        if ended:
+            path.unlink(missing_ok=True)
+        else:
+            write_state(path, State(trainer.state(), {**same, **origin}))
         on_report(report)
 
     trainer.run(settings.budget, save_and_report)
     return last[0]
+
+
+def _settled(recipe: Recipe, settings: RunSettings, compute: Compute) -> dict[str, str]:
+    """What a run that goes on must have in common with its beginning, besides the pictures."""
+    return {
+        **{f"recipe.{key}": json.dumps(value) for key, value in asdict(recipe).items()},
+        "init.name": settings.init or recipe.init or "none",
+        "budget": f"{settings.budget:g} s",
+        "device": compute.device.type,
+        "precision": _precision(compute),
+    }
 
 
 def split(pictures: Sequence[Item], n_held_out: int) -> tuple[list[Item], list[Item]]:
@@ -169,7 +199,7 @@ def _save(
         "seconds": round(report.seconds, 1),
         "iterations": report.iterations,
         "device": _device_name(compute.device),
-        "precision": "bfloat16" if compute.autocast else "float32",
+        "precision": _precision(compute),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "enhance": __version__,
@@ -195,6 +225,10 @@ def _save(
         task=recipe.task,
         metadata=metadata,
     )
+
+
+def _precision(compute: Compute) -> str:
+    return "bfloat16" if compute.autocast else "float32"
 
 
 def _device_name(device: torch.device) -> str:

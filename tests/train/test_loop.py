@@ -8,6 +8,7 @@ from skimage import data
 from torch import nn
 
 from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.errors import UsageError
 from enhance_cli.train import loop
 from enhance_cli.train.data import Bank
 from enhance_cli.train.loop import Compute, Report, Trainer, schedule
@@ -39,9 +40,14 @@ class Tiny(nn.Module):
 
 def trainer(value_range: float = 1.0, recipe: Recipe = RECIPE) -> Trainer:
     torch.manual_seed(0)
-    banks = [Bank([data.astronaut()[:128, :128]], torch.device("cpu")) for _ in range(2)]
+    banks = [Bank([data.astronaut()[:128, :128]], torch.device("cpu"), recipe.shrink) for _ in range(2)]
     spec = ArchSpec(colour="rgb", halo=1, condition="sigma", value_range=value_range)
     return Trainer(Tiny(), spec, recipe, *banks, Compute(torch.device("cpu"), None))
+
+
+def ticking(monkeypatch, start: int = 0) -> None:
+    clock = count(start)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
 
 
 def test_schedule_rises_then_falls_to_nothing():
@@ -74,8 +80,7 @@ def test_run_ends_on_time_and_learns(monkeypatch):
     made = trainer()
     reports: list[Report] = []
     before = made.validate()
-    clock = count()
-    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    ticking(monkeypatch)
     made.run(31, reports.append)
     assert reports[-1].seconds == 32
     assert reports[-1].iterations == made.iterations == 30
@@ -119,3 +124,42 @@ def test_value_range_is_given_to_the_network_and_taken_back():
     output = made._apply(spy, sample, made.compute)
     assert seen[0] > 100
     assert torch.allclose(output, sample.degraded / 255)
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "muon"])
+def test_a_run_that_goes_on_ends_as_one_that_was_never_cut_off(monkeypatch, optimiser):
+    recipe = replace(RECIPE, optimiser=optimiser, shrink=(1.0, 1.5))
+    whole, states, reports = trainer(recipe=recipe), [], []
+
+    def keep(report: Report) -> None:
+        states.append({name: tensor.clone() for name, tensor in whole.state().items()})
+        reports.append(report)
+
+    ticking(monkeypatch)
+    whole.run(31, keep)
+    resumed, later = trainer(recipe=recipe), []
+    resumed.restore(states[7])
+    ticking(monkeypatch, start=1000)
+    resumed.run(31, later.append)
+    assert reports[7].seconds > 5
+    assert later == reports[8:]
+    end = resumed.state()
+    assert end.keys() == states[-1].keys()
+    assert all(torch.equal(end[name], tensor) for name, tensor in states[-1].items())
+
+
+def test_moments_take_the_strides_of_their_parameters():
+    begun, resumed = trainer(), trainer()
+    begun._step(1.0)
+    state = {name: tensor.contiguous() for name, tensor in begun.state().items()}
+    resumed.restore(state)
+    (adam,) = resumed.optimisers
+    weight = resumed.module.get_parameter("conv.weight")
+    assert adam.state[weight]["exp_avg"].stride() == weight.stride() != state["network.conv.weight"].stride()
+
+
+def test_a_state_of_another_network_is_a_usage_error():
+    made = trainer()
+    state = {name: tensor for name, tensor in made.state().items() if name != "average.conv.bias"}
+    with pytest.raises(UsageError, match=r"average\.conv\.bias"):
+        trainer().restore(state)

@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from itertools import count
 
 import pytest
 import torch
@@ -6,9 +8,11 @@ from skimage import data, io
 
 from enhance_cli.checkpoints.reader import load_file
 from enhance_cli.errors import DeviceError, UsageError
-from enhance_cli.train import run
+from enhance_cli.train import loop, run
+from enhance_cli.train.loop import Report
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.run import RunSettings, choose_compute, split, train
+from enhance_cli.train.state import state_path
 
 RECIPE = Recipe(
     name="tiny",
@@ -119,3 +123,73 @@ def test_device_that_is_not_there(device):
 def test_precision_that_does_not_exist():
     with pytest.raises(UsageError, match="int8"):
         choose_compute("cpu", "int8")
+
+
+class CutOff(Exception):
+    pass
+
+
+def cut_off(report: Report) -> None:
+    if report.seconds > 8:
+        raise CutOff
+
+
+@pytest.fixture
+def ticking(settings, monkeypatch) -> RunSettings:
+    """A run of about twenty steps, however fast the machine."""
+    clock = count()
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    return replace(settings, budget=20.5)
+
+
+def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(ticking, monkeypatch):
+    whole = train(RECIPE, replace(ticking, out=ticking.data / "whole.safetensors"), lambda report: None)
+    monkeypatch.setattr(run, "_commit", lambda: "first")
+    with pytest.raises(CutOff):
+        train(RECIPE, ticking, cut_off)
+    assert json.loads(load_file(ticking.out).metadata["training"])["iterations"] == 9
+    monkeypatch.setattr(run, "_commit", lambda: "second")
+    resumed = train(RECIPE, replace(ticking, resume=True), lambda report: None)
+    assert resumed == whole
+    nets = [load_file(ticking.data / f"{name}.safetensors") for name in ("whole", "tiny")]
+    weights = [net.module.state_dict() for net in nets]
+    assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
+    told = [json.loads(net.metadata["training"]) for net in nets]
+    assert told[0] == told[1]
+    assert (told[1]["iterations"], told[1]["seconds"]) == (20, 22)
+    assert nets[1].metadata["commit"] == "first, second"
+    assert not state_path(ticking.out).exists()
+
+
+def test_a_run_that_goes_on_says_what_it_started_from_even_if_that_is_no_more(ticking):
+    train(RECIPE, ticking, lambda report: None)
+    again = replace(ticking, init=str(ticking.out))
+    with pytest.raises(CutOff):
+        train(RECIPE, again, cut_off)
+    written = load_file(ticking.out).metadata["init"]
+    train(RECIPE, replace(again, resume=True), lambda report: None)
+    assert load_file(ticking.out).metadata["init"] == written != "none"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changed", "word"),
+    [
+        ({"lr": 2e-3}, {}, r"recipe\.lr"),
+        ({"parameters": {"scale": 2, "n_feats": 8, "n_blocks": 1}}, {}, r"recipe\.parameters"),
+        ({}, {"budget": 30.0}, "budget"),
+        ({}, {"init": "compact-sr-x2"}, r"init\.name"),
+    ],
+)
+def test_a_run_goes_on_as_it_began_or_not_at_all(ticking, recipe, changed, word):
+    with pytest.raises(CutOff):
+        train(RECIPE, ticking, cut_off)
+    with pytest.raises(UsageError, match=word):
+        train(replace(RECIPE, **recipe), replace(ticking, resume=True, **changed), lambda report: None)
+
+
+def test_a_run_does_not_go_on_with_other_pictures(ticking):
+    with pytest.raises(CutOff):
+        train(RECIPE, ticking, cut_off)
+    io.imsave(ticking.data / "pack" / "9.png", data.astronaut()[:96, 50:146], check_contrast=False)
+    with pytest.raises(UsageError, match="data = "):
+        train(RECIPE, replace(ticking, resume=True), lambda report: None)
