@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.train.branches import add_branches, merged
 from enhance_cli.train.data import Bank
 from enhance_cli.train.losses import LOSSES, Output
 from enhance_cli.train.muon import Muon
@@ -54,11 +55,13 @@ def schedule(progress: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min((progress - warmup) / (1 - warmup), 1.0)))
 
 
-def _optimisers(module: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def _optimisers(module: nn.Module, recipe: Recipe, compute: Compute) -> list[torch.optim.Optimizer]:
     if recipe.optimiser == "adam":
         return [_adam(module.parameters(), recipe.lr)]
     vectors = [p for p in module.parameters() if p.ndim == 1]
-    return [Muon([p for p in module.parameters() if p.ndim > 1], recipe.lr), _adam(vectors, recipe.lr)]
+    matrices = [p for p in module.parameters() if p.ndim > 1]
+    muon = Muon(matrices, recipe.lr, precision=compute.autocast or torch.float32)
+    return [muon, _adam(vectors, recipe.lr)]
 
 
 def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
@@ -66,7 +69,7 @@ def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimize
 
 
 class Trainer:
-    """Trains one network on crops of a bank; `average` holds the weights to keep."""
+    """Trains one network on crops of a bank; `kept` gives the weights to keep."""
 
     def __init__(
         self, module: nn.Module, spec: ArchSpec, recipe: Recipe, bank: Bank, held_out: Bank, compute: Compute
@@ -75,12 +78,15 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         bank.generator.manual_seed(recipe.seed)
         self.module = module.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.plain = copy.deepcopy(self.module).eval()
+        if recipe.branches:
+            add_branches(self.module, recipe.branches)
         self.average = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
         self.forward = torch.compile(self.module) if compute.compile else self.module
         self.draw = sampler(recipe, spec)
         self.loss_function = LOSSES[recipe.loss]
         self.validation = self._validation_set(held_out)
-        self.optimisers = _optimisers(self.module, recipe)
+        self.optimisers = _optimisers(self.module, recipe, compute)
         self.iterations = 0
         self.seconds = 0.0
         """Training time at the last report."""
@@ -162,7 +168,11 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> float:
         """Mean PSNR of the averaged weights over fixed crops of held-out pictures."""
-        return self._score(self.average, self.compute)
+        return self._score(self.kept(), self.compute)
+
+    def kept(self) -> dict[str, Tensor]:
+        """The averaged weights as the network has them, branches merged."""
+        return merged(self.average)
 
     @torch.no_grad()
     def cost_of_float16(self) -> float:
@@ -171,21 +181,16 @@ class Trainer:
         Computed in float32 either way: bfloat16 would round both alike.
         """
         exact = replace(self.compute, autocast=None)
-        rounded = {
-            key: v.half().to(v.dtype) if v.is_floating_point() else v for key, v in self.average.items()
-        }
-        return self._score(self.average, exact) - self._score(rounded, exact)
+        kept = self.kept()
+        rounded = {key: v.half().to(v.dtype) if v.is_floating_point() else v for key, v in kept.items()}
+        return self._score(kept, exact) - self._score(rounded, exact)
 
     def _score(self, state: dict[str, Tensor], compute: Compute) -> float:
-        current = {key: value.clone() for key, value in self.module.state_dict().items()}
-        self.module.load_state_dict(state)
-        self.module.eval()
-        scores = [self._psnr(sample, compute) for sample in self.validation]
-        self.module.load_state_dict(current)
-        return float(torch.cat(scores).mean())
+        self.plain.load_state_dict(state)
+        return float(torch.cat([self._psnr(sample, compute) for sample in self.validation]).mean())
 
     def _psnr(self, sample: Sample, compute: Compute) -> Tensor:
-        output = self._apply(cast(Callable[..., Output], self.module), sample, compute)
+        output = self._apply(self.plain, sample, compute)
         result = output if isinstance(output, Tensor) else output[-1]
         levels = (result * 255).round().clamp(0, 255)
         # At most 48 dB each: a sharp sample left untouched would outweigh all others.

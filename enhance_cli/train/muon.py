@@ -23,8 +23,16 @@ class Muon(torch.optim.Optimizer):
     mean square of Adam's, so that one learning rate serves both (Liu et al. 2025).
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        momentum: float = 0.95,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
+        """`precision`: of the orthogonalisation, which bfloat16 does no harm and makes four times as fast."""
         super().__init__(parameters, {"lr": lr, "momentum": momentum})
+        self.precision = precision
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
@@ -43,19 +51,20 @@ class Muon(torch.optim.Optimizer):
         memories = [self.state[p].setdefault("momentum", torch.zeros_like(p)) for p in parameters]
         torch._foreach_lerp_(memories, gradients, 1 - momentum)
         ahead = torch._foreach_lerp(gradients, memories, momentum)
-        updates = orthogonal(torch.stack([one.flatten(1) for one in ahead]))
+        updates = orthogonal(torch.stack([one.flatten(1) for one in ahead]), self.precision)
         step = lr * RMS * math.sqrt(max(updates.shape[1:]))
         for parameter, update in zip(parameters, updates, strict=True):
             parameter.add_(update.view_as(parameter), alpha=-step)
 
 
-def orthogonal(matrices: Tensor) -> Tensor:
+def orthogonal(matrices: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
     """(N, rows, columns) -> the same with singular values near 1 (0.7 to 1.2), singular vectors kept."""
     wide = matrices.shape[1] <= matrices.shape[2]
     x = matrices if wide else matrices.mT
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-12)
+    # Scaled before it is rounded: a gradient of 1e-9 is as good as any.
+    x = (x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-12)).to(precision)
     a, b, c = NEWTON_SCHULZ
     for _ in range(N_STEPS):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x if wide else x.mT
+    return (x if wide else x.mT).to(matrices.dtype)

@@ -44,6 +44,8 @@ class Recipe:
     """`muon`: Muon for the weights of convolutions and Adam for all else."""
     warmup: float = 0.03
     """Share of the budget in which the learning rate rises linearly; then it falls as a cosine to 0."""
+    branches: int = 0
+    """Linear branches of each 3x3 convolution in training: how many times as wide as its output; 0 for none."""
     loss: Loss = "l1"
     clip: float = 0.5
     """Largest L2 norm of the gradient; longer ones are shortened."""
@@ -120,6 +122,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "shrink": (lambda value: value != [] and _list_of(_within(1, 8))(value), "a list of numbers from 1 to 8"),
     "photo": (lambda value: isinstance(value, bool), "true or false"),
     "packs": (_list_of(lambda value: isinstance(value, str)), "a list of folder names"),
+    "branches": (lambda value: type(value) is int and value >= 0, "a whole number from 0"),
     "held_out": COUNT,
     "patch": COUNT,
     "batch": COUNT,

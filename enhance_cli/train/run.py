@@ -193,7 +193,7 @@ def _save(
     float16_costs: float | None,
 ) -> None:
     module = ARCHITECTURES[recipe.arch].build(**recipe.parameters)
-    module.load_state_dict(trainer.average)
+    module.load_state_dict(trainer.kept())
     how = {
         "budget_seconds": settings.budget,
         "seconds": round(report.seconds, 1),

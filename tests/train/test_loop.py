@@ -71,7 +71,7 @@ def test_the_cost_of_float16_is_that_of_rounding_the_averaged_weights(monkeypatc
     assert made.cost_of_float16() == 1
     (exact, _), (rounded, _) = scored
     assert [precision for _, precision in scored] == [None, None]
-    assert exact is made.average
+    assert all(torch.equal(exact[key], value) for key, value in made.average.items())
     assert torch.equal(rounded["conv.weight"], exact["conv.weight"].half().float())
     assert not torch.equal(rounded["conv.weight"], exact["conv.weight"])
 
@@ -98,6 +98,18 @@ def test_muon_takes_the_matrices_and_adam_the_rest():
     for _ in range(30):
         made._step(1.0)
     assert {group["lr"] for one in made.optimisers for group in one.param_groups} == {RECIPE.lr}
+    assert made.validate() > before + 3
+
+
+def test_branches_are_trained_and_kept_as_one_weight():
+    made = trainer(recipe=replace(RECIPE, branches=2))
+    keys = Tiny().state_dict().keys()
+    assert made.kept().keys() == keys
+    before = made.validate()
+    for _ in range(30):
+        made._step(1.0)
+    assert float(made.average["conv.parametrizations.weight.0.squeeze"].abs().max()) > 0
+    assert not torch.equal(made.kept()["conv.weight"], made.average["conv.parametrizations.weight.original"])
     assert made.validate() > before + 3
 
 

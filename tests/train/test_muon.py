@@ -57,3 +57,11 @@ def test_parameters_without_a_gradient_stay():
     weight = nn.Parameter(torch.ones(2, 2))
     Muon([weight], lr=0.1).step()
     assert torch.equal(weight.detach(), torch.ones(2, 2))
+
+
+def test_bfloat16_orthogonalises_however_small_the_gradient():
+    torch.manual_seed(0)
+    matrices = torch.randn(2, 8, 40)
+    rough = orthogonal(1e-9 * matrices, torch.bfloat16)
+    assert rough.dtype == torch.float32
+    assert (rough - orthogonal(matrices)).abs().max() < 0.02
