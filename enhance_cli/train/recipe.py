@@ -45,7 +45,7 @@ class Recipe:
     warmup: float = 0.03
     """Share of the budget in which the learning rate rises linearly; then it falls as a cosine to 0."""
     branches: int = 0
-    """Linear branches of each 3x3 convolution in training: how many times as wide as its output; 0 for none."""
+    """Width of the linear branches that 3x3 convolutions have in training, in times of their outputs."""
     loss: Loss = "l1"
     clip: float = 0.5
     """Largest L2 norm of the gradient; longer ones are shortened."""
