@@ -58,6 +58,8 @@ def schedule(progress: float, warmup: float) -> float:
 def _optimisers(module: nn.Module, recipe: Recipe, compute: Compute) -> list[torch.optim.Optimizer]:
     if recipe.optimiser == "adam":
         return [_adam(module.parameters(), recipe.lr)]
+    if recipe.optimiser == "sgd":
+        return [torch.optim.SGD(module.parameters(), lr=recipe.lr, momentum=0.9, fused=True)]
     vectors = [p for p in module.parameters() if p.ndim == 1]
     matrices = [p for p in module.parameters() if p.ndim > 1]
     muon = Muon(matrices, recipe.lr, precision=compute.autocast or torch.float32)
@@ -125,19 +127,26 @@ class Trainer:
         return {"torch": torch.default_generator, "bank": self.bank.generator}
 
     def _step(self, lr_share: float) -> Tensor:
+        lr = self.recipe.lr * lr_share
         for group in chain.from_iterable(optimiser.param_groups for optimiser in self.optimisers):
-            group["lr"] = self.recipe.lr * lr_share
+            group["lr"] = lr
         self.module.train()
         sample = self.draw(self.bank, self.recipe.batch)
         loss = self.loss_function(self._apply(self.forward, sample, self.compute), sample.clean / 255)
         self.module.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
+        self._clip(lr)
         for optimiser in self.optimisers:
             optimiser.step()
         self.iterations += 1
         self._update_average()
         return loss.detach()
+
+    def _clip(self, lr: float) -> None:
+        if self.recipe.clip_by == "norm":
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
+        elif lr > 0:  # rounded to 0 at the very end of the cosine, where nothing moves any more
+            nn.utils.clip_grad_value_(self.module.parameters(), self.recipe.clip / lr)
 
     def _apply(self, module: Callable[..., Output], sample: Sample, compute: Compute) -> Output:
         """The network's output(s) for a sample, scaled to 0..1 float32."""

@@ -17,7 +17,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Optimiser = Literal["adam", "muon"]
+Optimiser = Literal["adam", "muon", "sgd"]
+ClipBy = Literal["norm", "value"]
 Loss = Literal["l1", "l2", "charbonnier", "frequency"]
 
 
@@ -41,14 +42,16 @@ class Recipe:
     lr: float
     """Peak learning rate."""
     optimiser: Optimiser = "adam"
-    """`muon`: Muon for the weights of convolutions and Adam for all else."""
+    """`muon`: Muon for the weights of convolutions and Adam for all else; `sgd`: with momentum 0.9."""
     warmup: float = 0.03
     """Share of the budget in which the learning rate rises linearly; then it falls as a cosine to 0."""
     branches: int = 0
     """Width of the linear branches that 3x3 convolutions have in training, in times of their outputs."""
     loss: Loss = "l1"
     clip: float = 0.5
-    """Largest L2 norm of the gradient; longer ones are shortened."""
+    """What `clip_by` bounds: longer gradients are shortened, larger values cut."""
+    clip_by: ClipBy = "norm"
+    """`norm`: L2 norm of the whole gradient; `value`: each value times the learning rate (VDSR)."""
     ema: float = 0.999
     """Decay per step of the averaged weights, which are the ones kept."""
     seed: int = 0
@@ -118,6 +121,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: value in get_args(Task), f"one of {', '.join(get_args(Task))}"),
     "loss": (lambda value: value in get_args(Loss), f"one of {', '.join(get_args(Loss))}"),
     "optimiser": (lambda value: value in get_args(Optimiser), f"one of {', '.join(get_args(Optimiser))}"),
+    "clip_by": (lambda value: value in get_args(ClipBy), f"one of {', '.join(get_args(ClipBy))}"),
     "parameters": (lambda value: isinstance(value, dict), "a table"),
     "shrink": (lambda value: value != [] and _list_of(_within(1, 8))(value), "a list of numbers from 1 to 8"),
     "photo": (lambda value: isinstance(value, bool), "true or false"),

@@ -138,7 +138,7 @@ def test_value_range_is_given_to_the_network_and_taken_back():
     assert torch.allclose(output, sample.degraded / 255)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "muon"])
+@pytest.mark.parametrize("optimiser", ["adam", "muon", "sgd"])
 def test_a_run_that_goes_on_ends_as_one_that_was_never_cut_off(monkeypatch, optimiser):
     recipe = replace(RECIPE, optimiser=optimiser, shrink=(1.0, 1.5))
     whole, states, reports = trainer(recipe=recipe), [], []
@@ -175,3 +175,28 @@ def test_a_state_of_another_network_is_a_usage_error():
     state = {name: tensor for name, tensor in made.state().items() if name != "average.conv.bias"}
     with pytest.raises(UsageError, match=r"average\.conv\.bias"):
         trainer().restore(state)
+
+
+def test_clipping_by_value_bounds_every_gradient_times_the_learning_rate():
+    made = trainer(recipe=replace(RECIPE, optimiser="sgd", lr=5.0, clip_by="value", clip=1e-3))
+    before = {key: value.detach().clone() for key, value in made.module.named_parameters()}
+    made._step(0.2)
+    moved = torch.cat([(p.detach() - before[k]).flatten() for k, p in made.module.named_parameters()]).abs()
+    assert float(moved.max()) == pytest.approx(1e-3, rel=1e-3)
+    assert float(moved.min()) < 9e-4
+    largest = max(float(p.grad.abs().max()) for p in made.module.parameters())
+    assert largest == pytest.approx(1e-3 / (5.0 * 0.2))
+
+
+def test_clipping_by_value_stands_a_learning_rate_of_nothing():
+    made = trainer(recipe=replace(RECIPE, clip_by="value"))
+    before = made.module.get_parameter("conv.weight").detach().clone()
+    made._step(0.0)
+    assert torch.equal(made.module.get_parameter("conv.weight"), before)
+
+
+def test_clipping_by_norm_bounds_the_whole_gradient():
+    made = trainer(recipe=replace(RECIPE, clip=1e-3))
+    made._step(1.0)
+    norm = torch.cat([p.grad.flatten() for p in made.module.parameters()]).norm()
+    assert float(norm) == pytest.approx(1e-3, rel=1e-2)
