@@ -84,6 +84,9 @@ def onnx_runtime(network: Ready, threads: int) -> Forward:
 
 
 def openvino(network: Ready, threads: int) -> Forward:
+    # As the backend does it (`openvino_net.CONVERTER`), which would bring torch and its memory with it: what
+    # is told to the makers over the network is no part of the comparison.
+    sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]
     from openvino import Core
 
     # Unasked it computes in bfloat16 where the processor can.
