@@ -80,6 +80,9 @@ def _fastest(
             verdict = _verdict(net, graph, one)
         except Unsupported:
             continue
+        except Exception as error:  # whatever fails in a runtime that nobody asked for, torch serves
+            problems.append(_failure(one, error))
+            continue
         if verdict.difference > AGREES:
             problems.append(f"not {one.name}, because {_problem(net, verdict.difference)}")
         else:
@@ -89,7 +92,7 @@ def _fastest(
     why = "; ".join([f"{net.name} takes torch {speeds}"] * bool(speeds) + problems)
     for one in order:
         if gains[one] >= one.pays:
-            with suppress(Unsupported):
+            with suppress(Exception):  # likewise
                 return one.convert(graph), _noted(runtime, one.name, why)
     return eager, _noted(runtime, "torch", why) if why else runtime
 
@@ -104,6 +107,10 @@ def _extra_work(pixels: int, spec: ArchSpec) -> float:
 
 def _problem(net: LoadedNet, difference: float) -> str:
     return f"its result for model {net.name} is off by {difference:.1g}"
+
+
+def _failure(candidate: Candidate, error: Exception) -> str:
+    return f"not {candidate.name}, which failed: {' '.join(str(error).split()) or type(error).__name__}"
 
 
 def _noted(runtime: Runtime, backend: str, why: str) -> Runtime:

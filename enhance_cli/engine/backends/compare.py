@@ -46,12 +46,11 @@ def difference(torch_net: Backend, other: Backend, spec: ArchSpec, side: int = S
 def compare(torch_net: Backend, other: Backend, spec: ArchSpec) -> Verdict:
     """Difference and speed; takes about two seconds, more for networks that are slow on the small probe."""
     found = difference(torch_net, other, spec)
-    if not math.isfinite(found):
-        return Verdict(found, 0.0)
-    side = _largest_side(other, spec)
-    # Sums over whole maps lose more in larger ones.
-    found = max(found, difference(torch_net, other, spec, side))
-    return Verdict(found, _gain(torch_net, other, spec, side))
+    if math.isfinite(found):
+        side = _largest_side(other, spec)
+        # Sums over whole maps lose more in larger ones.
+        found = max(found, difference(torch_net, other, spec, side))
+    return Verdict(found, _gain(torch_net, other, spec, side) if math.isfinite(found) else 0.0)
 
 
 def _largest_side(backend: Backend, spec: ArchSpec) -> int:

@@ -98,11 +98,11 @@ def load() -> Any:
     """The package; Unsupported if it cannot be loaded."""
     try:
         import ncnn
-    except (ImportError, OSError) as error:
+    except Exception as error:  # whatever a broken package raises, or another program of that name
         raise Unsupported(f"an ncnn that cannot be loaded: {error}") from error
     if not hasattr(ncnn, "Net"):
-        # Python takes any folder of that name beside the program for a package.
-        raise Unsupported(f"something else called ncnn: {', '.join(ncnn.__path__)}")
+        # Python takes any file or folder of that name beside the program for it.
+        raise Unsupported(f"something else called ncnn: {ncnn}")
     return ncnn
 
 

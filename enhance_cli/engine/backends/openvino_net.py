@@ -21,6 +21,9 @@ CONVERTER = "openvino.tools.ovc"
 makers over the network; nothing of it is needed here."""
 OUT_OF_MEMORY = ("alloc", "memory")
 """What errors say then, in lower case."""
+SIZES = 64
+"""Shapes of layers whose preparation is kept.  Unasked it keeps 5000 of them: half a megabyte or more for
+each size of picture, all through a batch."""
 
 
 class OpenvinoNet:
@@ -29,9 +32,10 @@ class OpenvinoNet:
     def __init__(self, graph: Graph) -> None:
         """Unsupported if OpenVINO cannot be loaded, or refuses what was written for it."""
         self._graph = graph
+        self._openvino = load()
         try:
             self._request = self._compiled()
-        except RuntimeError as error:
+        except Exception as error:  # its own kinds, and Python's where a version takes other arguments
             raise Unsupported(f"what this OpenVINO refuses: {_last_line(error)}") from error
 
     def run(self, x: Maps, level: float | None = None) -> Maps:
@@ -44,11 +48,11 @@ class OpenvinoNet:
             given.append(np.full(found[LEVEL], level, np.float32))
         try:
             self._infer(given, out)
-        except RuntimeError as error:
+        except Exception as error:  # as above
             # It would go on asking for the memory that it did not get.
             self._request = None
             problem = _last_line(error)
-            if any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
+            if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
                 raise MemoryError(f"OpenVINO: {problem}") from error
             raise RestoreError(f"OpenVINO failed ({problem}); use --backend torch") from error
         return out
@@ -56,7 +60,7 @@ class OpenvinoNet:
     def _infer(self, given: Sequence[Maps], out: Maps) -> None:
         if self._request is None:
             self._request = self._compiled()
-        tensor = load().Tensor
+        tensor = self._openvino.Tensor
         for i, array in enumerate(given):
             self._request.set_input_tensor(i, tensor(array[None], shared_memory=True))
         self._request.set_output_tensor(tensor(out[None], shared_memory=True))
@@ -65,7 +69,6 @@ class OpenvinoNet:
         self._request.wait()
 
     def _compiled(self) -> Any:
-        openvino = load()
         # Unasked it computes in bfloat16 where the processor can, and ties threads to cores, of which two
         # processes would take the same.
         settings = {
@@ -76,9 +79,10 @@ class OpenvinoNet:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "ENABLE_CPU_PINNING": False,
             "CACHE_DIR": "",
+            "CPU_RUNTIME_CACHE_CAPACITY": SIZES,
         }
-        model = openvino.Core().compile_model(write(self._graph, openvino), "CPU", settings)
-        return model.create_infer_request()
+        model = write(self._graph, self._openvino)
+        return self._openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
 
 
 def load() -> Any:
@@ -86,11 +90,11 @@ def load() -> Any:
     try:
         with _without(CONVERTER):
             import openvino
-    except (ImportError, OSError) as error:
-        raise Unsupported(f"an OpenVINO that cannot be loaded: {error}") from error
+    except Exception as error:  # whatever a broken package raises, or another program of that name
+        raise Unsupported(f"an OpenVINO that cannot be loaded: {_last_line(error)}") from error
     if not hasattr(openvino, "opset13"):
-        # Python takes any folder of that name beside the program for a package.
-        raise Unsupported(f"something else called openvino, or an old one: {', '.join(openvino.__path__)}")
+        # Python takes any file or folder of that name beside the program for it.
+        raise Unsupported(f"something else called openvino, or an old one: {openvino}")
     return openvino
 
 
@@ -103,9 +107,9 @@ def _without(module: str) -> Iterator[None]:
         yield
     finally:
         if not known:
-            del sys.modules[module]
+            sys.modules.pop(module, None)  # another thread may have been faster
 
 
 def _last_line(error: Exception) -> str:
     # The lines before tell places in its source.
-    return str(error).strip().splitlines()[-1].strip()
+    return (str(error).strip() or type(error).__name__).splitlines()[-1].strip()

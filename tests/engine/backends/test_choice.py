@@ -1,3 +1,4 @@
+import importlib
 import json
 import os
 import sys
@@ -122,6 +123,18 @@ def test_a_folder_called_ncnn_is_not_taken_for_it(monkeypatch, tmp_path):
     assert taken(network()) == ("torch", ())
     with pytest.raises(DeviceError, match="something else called ncnn"):
         taken(network(), WITH_NCNN)
+
+
+@pytest.mark.parametrize("name", ["ncnn", "openvino"])
+@pytest.mark.parametrize("text", ["import numpy", "1 / 0", "not python"])
+def test_a_program_of_a_runtimes_name_is_not_taken_for_it(monkeypatch, tmp_path, name, text):
+    (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    importlib.invalidate_caches()
+    assert taken(network()) == ("torch", ())
+    with pytest.raises(DeviceError, match=f"something else called {name}|cannot be loaded"):
+        taken(network(), replace(AUTO, backend=name))
 
 
 def test_an_ncnn_without_metadata_serves(ncnn, verdict, monkeypatch):
@@ -294,6 +307,18 @@ def test_what_cannot_be_compared_counts_as_infinitely_different():
     assert compare.compare(same, fails, spec) == Verdict(float("inf"), 0.0)
 
 
+def test_what_fails_on_large_pictures_alone_counts_as_infinitely_different_and_is_not_timed(monkeypatch):
+    monkeypatch.setattr(compare, "_largest_side", lambda *_: 2 * compare.SMALL)
+
+    def fails(x, condition):
+        if x.shape[2] > compare.SMALL:
+            raise RestoreError("ncnn failed with code -1")
+        return x
+
+    found = compare.compare(lambda x, _: x, fails, ArchSpec(colour="gray", halo=1))
+    assert found == Verdict(float("inf"), 0.0)
+
+
 def test_a_difference_that_only_large_pictures_show_counts(monkeypatch):
     monkeypatch.setattr(compare, "LARGE", 2 * compare.SMALL)
 
@@ -408,6 +433,38 @@ def test_one_that_refuses_what_it_took_before_is_passed_over(there):
     net = network()
     assert taken(net)[0] == "diesel"
     diesel.refuses = True
+    assert taken(net)[0] == "steam"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), TypeError("wrong\narguments"), RestoreError("code -1")])
+def test_whatever_fails_in_a_comparison_is_passed_over_and_tried_again(there, monkeypatch, error):
+    steam, diesel = Fake("steam", 2.0), Fake("diesel", 3.0)
+    there(steam, diesel)
+
+    def compared(eager, one, spec):
+        if one is diesel:
+            raise error
+        return Verdict(0.0, 2.0)
+
+    net = network()
+    with monkeypatch.context() as patch:
+        patch.setattr(compare, "compare", compared)
+        backend, (note,) = taken(net)
+    assert backend == "steam"
+    assert "not diesel, which failed: " in note and "\n" not in note
+    assert taken(net)[0] == "diesel"
+
+
+def test_memory_that_runs_out_when_the_fastest_is_converted_leaves_the_next(there, monkeypatch):
+    steam, diesel = Fake("steam", 2.0), Fake("diesel", 3.0)
+    there(steam, diesel)
+    net = network()
+    taken(net)
+
+    def fails(graph):
+        raise MemoryError
+
+    monkeypatch.setattr(diesel, "convert", fails)
     assert taken(net)[0] == "steam"
 
 

@@ -74,19 +74,74 @@ print(np.array_equal(net.run(small), before))
     assert same == "True"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads memory as Linux tells it")
+def test_pictures_of_many_sizes_do_not_pile_up(openvino, tmp_path):
+    code = """
+import resource
+import numpy as np, torch
+from torch import nn
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.engine.backends.openvino_net import OpenvinoNet
+from enhance_cli.engine.backends.trace import trace
+torch.set_num_threads(1)
+layers = [nn.Conv2d(n + 16 if n else 1, n + 17, 3, padding=1) for n in range(12)]
+net = OpenvinoNet(trace(nn.Sequential(*layers).requires_grad_(False), ArchSpec(colour="gray", halo=12)))
+def megabytes():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 1e6
+for height in range(10, 24):
+    if height == 18:  # it keeps some, but no more with every size
+        before = megabytes()
+    for width in range(10, 30):
+        net.run(np.zeros((1, height, width), np.float32))
+print(megabytes() - before)
+"""
+    assert float(run(code, tmp_path)) < 30
+
+
+def test_an_error_without_words_is_told_by_its_name(openvino, monkeypatch):
+    def fails(*_):
+        raise RuntimeError
+
+    monkeypatch.setattr(openvino_net, "write", fails)
+    with pytest.raises(Unsupported, match="RuntimeError"):
+        OpenvinoNet(Graph((), 2, channels=1))
+
+
+@pytest.mark.parametrize("error", [MemoryError(), TypeError("incompatible\narguments")])
+def test_whatever_it_raises_when_a_network_is_compiled_is_unsupported(openvino, monkeypatch, error):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr(openvino_net, "write", fails)
+    with pytest.raises(Unsupported, match=r"refuses: (MemoryError|arguments)$"):
+        OpenvinoNet(Graph((), 2, channels=1))
+
+
+def test_it_may_be_loaded_in_several_threads_at_once():
+    # Both have found the converter unknown, and one of them has taken it away again.
+    with openvino_net._without("nothing"):
+        del sys.modules["nothing"]
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
-    [("in cpu.cpp:1:\nstd::bad_alloc\n\n", MemoryError), ("in cpu.cpp:1:\nno such kernel\n", RestoreError)],
+    ("error", "expected"),
+    [
+        (RuntimeError("in cpu.cpp:1:\nstd::bad_alloc\n\n"), MemoryError),
+        (RuntimeError("in cpu.cpp:1:\nno such kernel\n"), RestoreError),
+        (MemoryError("\nnone left"), MemoryError),
+        (Exception("OVError\nof its own"), RestoreError),
+    ],
+    ids=str,
 )
-def test_what_it_says_tells_whether_memory_ran_out(net, monkeypatch, text, expected):
+def test_what_it_says_tells_whether_memory_ran_out(net, monkeypatch, error, expected):
     def fails():
-        raise RuntimeError(text)
+        raise error
 
     request = SimpleNamespace(
         set_input_tensor=lambda *_: None, set_output_tensor=lambda *_: None, start_async=fails
     )
     monkeypatch.setattr(net, "_request", request)
-    with pytest.raises(expected, match=text.splitlines()[1]) as caught:
+    with pytest.raises(expected, match=str(error).splitlines()[1]) as caught:
         net.run(np.zeros((1, 9, 9), np.float32))
     assert "\n" not in str(caught.value)
 
