@@ -18,6 +18,10 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Weights file to write [NAME.safetensors].")] = None,
     budget: Annotated[str | None, typer.Option(help="Time, such as 25m [the recipe's].")] = None,
     init: Annotated[str | None, typer.Option(help="Weights to start from: a name or a file.")] = None,
+    vgg: Annotated[
+        Path | None,
+        typer.Option(help="Weights of torchvision's vgg19 (not shipped), for the loss perceptual."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16 (mixed).")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads for the arithmetic.")] = None,
@@ -45,6 +49,7 @@ def train(
         init=init,
         threads=threads,
         compile=compile,
+        vgg=vgg,
         resume=resume,
     )
     run(plan, settings, (lambda report: None) if quiet else _say)

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.train.adversary import Discriminator, deception, detection
 from enhance_cli.train.branches import add_branches, merged
 from enhance_cli.train.data import Bank
-from enhance_cli.train.losses import LOSSES, Output
+from enhance_cli.train.losses import LossFunction, Output, final
 from enhance_cli.train.muon import Muon
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.samples import Sample, sampler
@@ -48,6 +49,10 @@ class Compute:
     compile: bool = False
 
 
+def _autocast(compute: Compute) -> torch.autocast:
+    return torch.autocast(compute.device.type, compute.autocast, enabled=compute.autocast is not None)
+
+
 def schedule(progress: float, warmup: float) -> float:
     """Share of the peak learning rate at `progress` in 0..1: linear rise, then a cosine down to 0."""
     if progress < warmup:
@@ -74,9 +79,16 @@ class Trainer:
     """Trains one network on crops of a bank; `kept` gives the weights to keep."""
 
     def __init__(
-        self, module: nn.Module, spec: ArchSpec, recipe: Recipe, bank: Bank, held_out: Bank, compute: Compute
+        self,
+        module: nn.Module,
+        spec: ArchSpec,
+        recipe: Recipe,
+        bank: Bank,
+        held_out: Bank,
+        compute: Compute,
+        loss: LossFunction,
     ) -> None:
-        self.recipe, self.spec, self.bank, self.compute = recipe, spec, bank, compute
+        self.recipe, self.spec, self.bank, self.compute, self.loss = recipe, spec, bank, compute, loss
         torch.manual_seed(recipe.seed)
         bank.generator.manual_seed(recipe.seed)
         self.module = module.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -86,9 +98,9 @@ class Trainer:
         self.average = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
         self.forward = torch.compile(self.module) if compute.compile else self.module
         self.draw = sampler(recipe, spec)
-        self.loss_function = LOSSES[recipe.loss]
         self.validation = self._validation_set(held_out)
         self.optimisers = _optimisers(self.module, recipe, compute)
+        self.discriminator = self._discriminator() if recipe.adversarial else None
         self.iterations = 0
         self.seconds = 0.0
         """Training time at the last report."""
@@ -120,7 +132,8 @@ class Trainer:
         self.seconds, self.iterations = float(state["progress"][0]), int(state["progress"][1])
 
     def _stores(self) -> Stores:
-        return {"network": self.module.state_dict(), "average": self.average}
+        stores = {"network": self.module.state_dict(), "average": self.average}
+        return {**stores, "discriminator": self.discriminator.state_dict()} if self.discriminator else stores
 
     def _generators(self) -> dict[str, torch.Generator]:
         """All that draw anything; NumPy's are made anew for each batch from torch's."""
@@ -132,15 +145,31 @@ class Trainer:
             group["lr"] = lr
         self.module.train()
         sample = self.draw(self.bank, self.recipe.batch)
-        loss = self.loss_function(self._apply(self.forward, sample, self.compute), sample.clean / 255)
-        self.module.zero_grad(set_to_none=True)
-        loss.backward()
+        output, clean = self._apply(self.forward, sample, self.compute), sample.clean / 255
+        loss = self.loss(output, clean)
+        total = loss + self._contest(self.discriminator, final(output), clean) if self.discriminator else loss
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        total.backward()
         self._clip(lr)
         for optimiser in self.optimisers:
             optimiser.step()
         self.iterations += 1
         self._update_average()
         return loss.detach()
+
+    def _discriminator(self) -> Discriminator:
+        side = self.recipe.patch * self.spec.scale
+        made = Discriminator(n_colours=self.bank.pixels.shape[1], side=side)
+        made.to(self.compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimisers.append(_adam(made.parameters(), self.recipe.lr))
+        return made
+
+    def _contest(self, discriminator: Discriminator, ours: Tensor, true: Tensor) -> Tensor:
+        """The losses of both sides, each of which reaches the weights of its own side alone."""
+        with _autocast(self.compute):
+            deceived = self.recipe.adversarial * deception(discriminator, ours)
+            return deceived + detection(discriminator, ours.detach(), true)
 
     def _clip(self, lr: float) -> None:
         if self.recipe.clip_by == "norm":
@@ -152,7 +181,7 @@ class Trainer:
         """The network's output(s) for a sample, scaled to 0..1 float32."""
         x = sample.degraded.contiguous(memory_format=torch.channels_last) * (self.spec.value_range / 255)
         inputs = (x, sample.condition) if self.spec.condition else (x,)
-        with torch.autocast(compute.device.type, compute.autocast, enabled=compute.autocast is not None):
+        with _autocast(compute):
             output = module(*inputs)
         if isinstance(output, Tensor):
             return output.float() / self.spec.value_range
@@ -199,9 +228,7 @@ class Trainer:
         return float(torch.cat([self._psnr(sample, compute) for sample in self.validation]).mean())
 
     def _psnr(self, sample: Sample, compute: Compute) -> Tensor:
-        output = self._apply(self.plain, sample, compute)
-        result = output if isinstance(output, Tensor) else output[-1]
-        levels = (result * 255).round().clamp(0, 255)
+        levels = (final(self._apply(self.plain, sample, compute)) * 255).round().clamp(0, 255)
         # At most 48 dB each: a sharp sample left untouched would outweigh all others.
         error = (levels - sample.clean).square().mean((1, 2, 3)).clamp_min(1.0)
         return 10 * torch.log10(255**2 / error)

@@ -12,19 +12,24 @@ Output = Tensor | Sequence[Tensor]
 LossFunction = Callable[[Output, Tensor], Tensor]
 
 
+def final(output: Output) -> Tensor:
+    """The result among several outputs: the last, at full size."""
+    return output if isinstance(output, Tensor) else output[-1]
+
+
 def l1(output: Output, target: Tensor) -> Tensor:
     """Mean absolute error."""
-    return F.l1_loss(_single(output), target)
+    return F.l1_loss(final(output), target)
 
 
 def l2(output: Output, target: Tensor) -> Tensor:
     """Mean squared error."""
-    return F.mse_loss(_single(output), target)
+    return F.mse_loss(final(output), target)
 
 
 def charbonnier(output: Output, target: Tensor) -> Tensor:
     """Smooth L1, sqrt(error^2 + eps^2) with eps = 1e-3 (Lai et al. 2017)."""
-    return (_single(output) - target).square().add(1e-6).sqrt().mean()
+    return (final(output) - target).square().add(1e-6).sqrt().mean()
 
 
 def frequency(output: Output, target: Tensor) -> Tensor:
@@ -39,10 +44,6 @@ def frequency(output: Output, target: Tensor) -> Tensor:
         difference = torch.fft.rfft2(one) - torch.fft.rfft2(fitted)
         total = total + F.l1_loss(one, fitted) + 0.1 * torch.view_as_real(difference).abs().mean()
     return total
-
-
-def _single(output: Output) -> Tensor:
-    return output if isinstance(output, Tensor) else output[-1]
 
 
 LOSSES: dict[str, LossFunction] = {"l1": l1, "l2": l2, "charbonnier": charbonnier, "frequency": frequency}

@@ -19,7 +19,7 @@ else:
 
 Optimiser = Literal["adam", "muon", "sgd"]
 ClipBy = Literal["norm", "value"]
-Loss = Literal["l1", "l2", "charbonnier", "frequency"]
+Loss = Literal["l1", "l2", "charbonnier", "frequency", "perceptual"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,9 @@ class Recipe:
     branches: int = 0
     """Width of the linear branches that 3x3 convolutions have in training, in times of their outputs."""
     loss: Loss = "l1"
+    """`perceptual`: of VGG19's features, whose weights the run has to be given."""
+    adversarial: float = 0.0
+    """Weight of the loss against a discriminator that is trained along (SRGAN: 1e-3); 0 for none."""
     clip: float = 0.5
     """What `clip_by` bounds: longer gradients are shortened, larger values cut."""
     clip_by: ClipBy = "norm"
@@ -130,6 +133,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "held_out": COUNT,
     "patch": COUNT,
     "batch": COUNT,
+    "adversarial": (_within(0, math.inf), "a number from 0"),
     "lr": POSITIVE,
     "clip": POSITIVE,
     "warmup": SHARE,

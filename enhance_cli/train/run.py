@@ -19,11 +19,14 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.catalog import find
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights, save_file
+from enhance_cli.checkpoints.store import sha256_of
 from enhance_cli.engine.device import choose_device
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.files import remove_leftovers
 from enhance_cli.train.data import Bank, load_pack
 from enhance_cli.train.loop import Compute, Report, Trainer
+from enhance_cli.train.losses import LOSSES, LossFunction
+from enhance_cli.train.perceptual import Perceptual
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.state import State, check_same_run, read_state, state_path, write_state
 
@@ -46,6 +49,8 @@ class RunSettings:
     threads: int | None = None
     compile: bool | None = None
     """Whether torch compiles the network; None for on GPUs only."""
+    vgg: Path | None = None
+    """VGG19's weights in torchvision's layout, for the loss `perceptual`."""
     resume: bool = False
     """Whether to go on from the state that a run like this one left beside `out`."""
 
@@ -66,6 +71,7 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
     spec, module = _network(recipe)
     start = None if left else _initial(settings.init or recipe.init)
     fresh = warm_start(module, start.module.state_dict()) if start else []
+    loss = _loss(recipe, spec, settings.vgg, compute.device)
     pack = load_pack(settings.data, recipe.packs, spec.colour)
     kept, held_out = split(pack.pictures, recipe.held_out)
     trainer = Trainer(
@@ -75,8 +81,11 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
         Bank(kept, compute.device, recipe.shrink),
         Bank(held_out, compute.device),
         compute,
+        loss,
     )
     data = {"packs": recipe.packs, "pictures": len(kept), "held_out": len(held_out), "sha256": pack.sha256}
+    if settings.vgg:
+        data["vgg19_sha256"] = sha256_of(settings.vgg)
     init = {"name": start.name, "sha256": start.sha256, "fresh_tensors": fresh} if start else None
     origin = {
         "data": json.dumps(data),
@@ -106,6 +115,24 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
 
     trainer.run(settings.budget, save_and_report)
     return last[0]
+
+
+def _loss(recipe: Recipe, spec: ArchSpec, vgg: Path | None, device: torch.device) -> LossFunction:
+    """The recipe's loss; UsageError if it has not got what it needs."""
+    if recipe.loss != "perceptual":
+        if vgg:
+            raise UsageError(f"Recipe {recipe.name}: loss {recipe.loss} uses no VGG19; leave out --vgg")
+        return LOSSES[recipe.loss]
+    if spec.colour != "rgb":
+        raise UsageError(
+            f"Recipe {recipe.name}: loss perceptual is for RGB; choose another for {spec.colour}"
+        )
+    if vgg is None:
+        raise UsageError(
+            f"Recipe {recipe.name}: loss perceptual needs the weights of VGG19, which are not shipped; "
+            "name torchvision's vgg19 file with --vgg"
+        )
+    return Perceptual(vgg, device)
 
 
 def _settled(recipe: Recipe, settings: RunSettings, compute: Compute) -> dict[str, str]:

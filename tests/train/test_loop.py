@@ -9,9 +9,10 @@ from torch import nn
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.errors import UsageError
-from enhance_cli.train import loop
+from enhance_cli.train import adversary, loop
 from enhance_cli.train.data import Bank
 from enhance_cli.train.loop import Compute, Report, Trainer, schedule
+from enhance_cli.train.losses import LOSSES
 from enhance_cli.train.muon import Muon
 from enhance_cli.train.recipe import Recipe
 
@@ -42,7 +43,7 @@ def trainer(value_range: float = 1.0, recipe: Recipe = RECIPE) -> Trainer:
     torch.manual_seed(0)
     banks = [Bank([data.astronaut()[:128, :128]], torch.device("cpu"), recipe.shrink) for _ in range(2)]
     spec = ArchSpec(colour="rgb", halo=1, condition="sigma", value_range=value_range)
-    return Trainer(Tiny(), spec, recipe, *banks, Compute(torch.device("cpu"), None))
+    return Trainer(Tiny(), spec, recipe, *banks, Compute(torch.device("cpu"), None), LOSSES[recipe.loss])
 
 
 def ticking(monkeypatch, start: int = 0) -> None:
@@ -138,9 +139,17 @@ def test_value_range_is_given_to_the_network_and_taken_back():
     assert torch.allclose(output, sample.degraded / 255)
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "muon", "sgd"])
-def test_a_run_that_goes_on_ends_as_one_that_was_never_cut_off(monkeypatch, optimiser):
-    recipe = replace(RECIPE, optimiser=optimiser, shrink=(1.0, 1.5))
+@pytest.fixture
+def small_discriminator(monkeypatch) -> None:
+    monkeypatch.setattr(adversary, "WIDTHS", (4, 8))
+    monkeypatch.setattr(adversary, "N_DENSE", 5)
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"optimiser": "muon", "branches": 2}, {"optimiser": "sgd"}, {"adversarial": 0.1}], ids=str
+)
+def test_a_run_that_goes_on_ends_as_one_that_was_never_cut_off(monkeypatch, small_discriminator, keys):
+    recipe = replace(RECIPE, **keys, shrink=(1.0, 1.5))
     whole, states, reports = trainer(recipe=recipe), [], []
 
     def keep(report: Report) -> None:
@@ -200,3 +209,28 @@ def test_clipping_by_norm_bounds_the_whole_gradient():
     made._step(1.0)
     norm = torch.cat([p.grad.flatten() for p in made.module.parameters()]).norm()
     assert float(norm) == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_either_side_of_a_contest_moves_its_own_weights_alone(small_discriminator):
+    made = trainer(recipe=replace(RECIPE, adversarial=10.0))
+    ours, true = torch.rand(2, 2, 3, 16, 16)
+    together, alone = (ours.clone().requires_grad_() for _ in range(2))
+    made._contest(made.discriminator, together, true).backward()
+    judged = [p.grad.clone() for p in made.discriminator.parameters()]
+    made.discriminator.zero_grad()
+    adversary.detection(made.discriminator, ours, true).backward()
+    assert all(
+        torch.allclose(a, p.grad) for a, p in zip(judged, made.discriminator.parameters(), strict=True)
+    )
+    (10 * adversary.deception(made.discriminator, alone)).backward()
+    assert torch.allclose(together.grad, alone.grad)
+
+
+def test_a_step_trains_the_discriminator_along(small_discriminator):
+    made = trainer(recipe=replace(RECIPE, adversarial=1e-3))
+    before = [p.detach().clone() for p in made.discriminator.parameters()]
+    # What is told is the loss of the content alone.
+    assert float(made._step(0.5)) == float(trainer()._step(0.5))
+    pairs = zip(before, made.discriminator.parameters(), strict=True)
+    assert not any(torch.equal(old, new) for old, new in pairs)
+    assert [group["lr"] for one in made.optimisers for group in one.param_groups] == [RECIPE.lr / 2] * 2

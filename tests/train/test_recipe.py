@@ -49,6 +49,7 @@ def test_missing_key_is_named(tmp_path):
         ("shrink = []", "shrink"),
         ("shrink = [1, 0.5]", "shrink"),
         ("photo = 1", "photo"),
+        ("adversarial = -1", "adversarial"),
         ('clip_by = "size"', "clip_by"),
         ("quality = [60, 5]", "quality"),
         ("sigma = 25", "sigma"),

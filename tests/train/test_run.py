@@ -5,10 +5,12 @@ from itertools import count
 import pytest
 import torch
 from skimage import data, io
+from small_vgg import NARROW, write_vgg
 
 from enhance_cli.checkpoints.reader import load_file
+from enhance_cli.checkpoints.store import sha256_of
 from enhance_cli.errors import DeviceError, UsageError
-from enhance_cli.train import loop, run
+from enhance_cli.train import loop, perceptual, run
 from enhance_cli.train.loop import Report
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.run import RunSettings, choose_compute, split, train
@@ -72,6 +74,32 @@ def test_a_network_that_keeps_the_size_is_trained_on_enlarged_luma(settings):
     train(Recipe(**{**RECIPE.__dict__, **made, "scales": (2, 3)}), settings, lambda report: None)
     spec = load_file(settings.out).spec
     assert (spec.colour, spec.pre_upsampled) == ("y", True)
+
+
+def test_the_perceptual_loss_asks_for_the_weights_of_vgg19(settings):
+    with pytest.raises(UsageError, match=r"not shipped.*--vgg"):
+        train(replace(RECIPE, loss="perceptual"), settings, lambda report: None)
+
+
+def test_the_perceptual_loss_is_for_colour(settings):
+    made = {"arch": "dncnn", "parameters": {"n_feats": 4, "n_layers": 3}, "task": "denoise"}
+    with pytest.raises(UsageError, match="RGB"):
+        train(replace(RECIPE, loss="perceptual", **made), settings, lambda report: None)
+
+
+def test_vgg19_that_no_loss_uses_is_a_usage_error(settings):
+    with pytest.raises(UsageError, match="l1 uses no VGG19"):
+        train(RECIPE, replace(settings, vgg=settings.data / "vgg19.pth"), lambda report: None)
+
+
+def test_weights_tell_which_vgg19_judged_them(settings, monkeypatch):
+    monkeypatch.setattr(perceptual, "STAGES", NARROW)
+    vgg = settings.data / "vgg19.safetensors"
+    write_vgg(vgg)
+    report = train(replace(RECIPE, loss="perceptual"), replace(settings, vgg=vgg), lambda report: None)
+    assert report.iterations > 0
+    told = json.loads(load_file(settings.out).metadata["data"])
+    assert told["vgg19_sha256"] == sha256_of(vgg)
 
 
 def test_unknown_arch_is_a_usage_error(settings):
