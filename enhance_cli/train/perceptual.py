@@ -25,10 +25,9 @@ SCALE = 1 / 12.75
 
 
 class Perceptual:
-    """Mean squared difference of the features VGG54: the fourth convolution before the fifth pooling.
+    """Mean squared difference of VGG54: the fourth convolution before the fifth pooling, after its ReLU.
 
-    As ESRGAN has it (Wang et al. 2018, section 3.2), before its activation, where features are not sparse;
-    SRGAN takes them after it.
+    Ledig et al. 2017, equation 5.
     """
 
     def __init__(self, path: Path, device: torch.device) -> None:
@@ -58,7 +57,7 @@ class Perceptual:
 
 
 def _vgg54() -> nn.Sequential:
-    """VGG19 up to its last convolution, without storage, with the indices of torchvision's `features`."""
+    """VGG19 up to its last activation, without storage, with the indices of torchvision's `features`."""
     layers: list[nn.Module] = []
     n_in = 3
     with torch.device("meta"):
@@ -67,4 +66,4 @@ def _vgg54() -> nn.Sequential:
                 layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.ReLU()]
                 n_in = n_out
             layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers[:-2])
+    return nn.Sequential(*layers[:-1])
