@@ -111,6 +111,9 @@ FAILURES = {
     "unet-dejpeg-gray": "At quality 10 stripes come back only in the blocks that kept them, so that cloth "
     "looks patched; grass, brick and feathers turn flat or into strokes that were not there; in dark "
     "leaves the blocks stay visible.",
+    "unet-dejpeg-photo": "Grain goes, and with it what is as weak: thin ropes and wires, boards of far "
+    "walls, ripples and grass become smooth. Colours that a block has lost stay wrong, in skies as faint "
+    "patches.",
     "aim-dejpeg": "After so short a training blocks are softened rather than removed: at quality 10 they "
     "stay visible in texture, in stripes and on slopes of brightness.",
     "denoise": "At sigma 25 weak texture goes: hair, brick, roof tiles and grass turn flat or streaky. "

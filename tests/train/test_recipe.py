@@ -3,8 +3,11 @@ from pathlib import Path
 import pytest
 
 from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.checkpoints.catalog import catalog, find
+from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.errors import UsageError
 from enhance_cli.train.recipe import parse_budget, read_recipe
+from enhance_cli.train.run import warm_start
 from enhance_cli.train.samples import sampler
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
@@ -18,6 +21,19 @@ def test_every_recipe_reads_and_names_a_network_that_takes_its_parameters(path):
     spec = ARCHITECTURES[recipe.arch].spec(**recipe.parameters)
     assert (recipe.patch % spec.multiple) == 0
     assert sampler(recipe, spec)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_every_recipe_starts_from_weights_that_fit(path):
+    recipe = read_recipe(path)
+    if recipe.init is None or recipe.init not in {weights.name for weights in catalog()}:
+        pytest.skip("starts from random weights, or from what is not trained yet")
+    fresh = warm_start(
+        ARCHITECTURES[recipe.arch].build(**recipe.parameters),
+        load_weights(find(recipe.init)).module.state_dict(),
+    )
+    # Heads and tails may differ in channels and scale.
+    assert len(fresh) <= 4
 
 
 def test_unknown_key_is_named(tmp_path):
