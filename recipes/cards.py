@@ -212,7 +212,7 @@ def card(weights: Weights, scored: dict[str, Any] | None) -> str:
         f"{made['precision']}, torch {made['torch']}"
         + (f"; keeping it as float16 costs {rounding:.4f} dB of validation" if rounding is not None else ""),
         f"- data: {', '.join(data['packs'])}, {data['pictures']} pictures (sha256 `{data['sha256'][:16]}`); "
-        f"started from {_origin(told['init'])}",
+        f"started from {_origin(told['init'])}" + _averaged(told.get("averaged", "[]")),
         f"- limits: {LIMITS.get(weights.name, LIMITS[weights.task])}",
         f"- known failures: {FAILURES.get(weights.name, FAILURES[weights.task])}",
         *([f"- on clean pictures: {clean}"] if clean else []),
@@ -236,6 +236,11 @@ def _origin(text: str) -> str:
         return "random weights"
     told = json.loads(text)
     return f"weights `{told['sha256'][:16]}` ({len(told['fresh_tensors'])} tensors fresh)"
+
+
+def _averaged(text: str) -> str:
+    files = [f"`{sha256[:16]}`" for sha256 in json.loads(text)]
+    return f"; the mean of {' and '.join(files)}, of which this is the last one's making" * bool(files)
 
 
 def _harm(told: dict[str, Any]) -> str:

@@ -7,7 +7,6 @@ the weights are added up before each convolution, as in SESR (Bhardwaj et al. 20
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
@@ -25,10 +24,10 @@ class Branches(nn.Module):
     def __init__(self, weight: Tensor, expansion: int) -> None:
         super().__init__()
         n_out, n_in = weight.shape[:2]
-        self.expand = nn.Parameter(torch.empty(expansion * n_out, n_in, 3, 3))
+        self.expand = nn.Parameter(weight.new_empty(expansion * n_out, n_in, 3, 3))
         nn.init.normal_(self.expand, std=(9 * n_in) ** -0.5)
-        self.squeeze = nn.Parameter(torch.zeros(n_out, expansion * n_out))
-        self.point = nn.Parameter(torch.zeros(n_out, n_in))
+        self.squeeze = nn.Parameter(weight.new_zeros(n_out, expansion * n_out))
+        self.point = nn.Parameter(weight.new_zeros(n_out, n_in))
 
     def forward(self, weight: Tensor) -> Tensor:
         """weight: (out, in, 3, 3), same shape out."""

@@ -65,10 +65,10 @@ def _optimisers(module: nn.Module, recipe: Recipe, compute: Compute) -> list[tor
         return [_adam(module.parameters(), recipe.lr)]
     if recipe.optimiser == "sgd":
         return [torch.optim.SGD(module.parameters(), lr=recipe.lr, momentum=0.9, fused=True)]
-    vectors = [p for p in module.parameters() if p.ndim == 1]
+    others = [p for p in module.parameters() if p.ndim < 2]
     matrices = [p for p in module.parameters() if p.ndim > 1]
     muon = Muon(matrices, recipe.lr, precision=compute.autocast or torch.float32)
-    return [muon, _adam(vectors, recipe.lr)]
+    return [muon, _adam(others, recipe.lr)] if others else [muon]
 
 
 def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:

@@ -103,7 +103,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _within(low: float, high: float) -> Callable[[Any], bool]:
-    return lambda value: type(value) in (int, float) and low <= value <= high
+    return lambda value: type(value) in (int, float) and math.isfinite(value) and low <= value <= high
 
 
 def _range_within(low: float, high: float) -> Callable[[Any], bool]:
@@ -117,6 +117,7 @@ def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
+TEXT = (lambda value: isinstance(value, str), "a text")
 COUNT = (_is_count, "a positive whole number")
 POSITIVE = (_within(1e-12, math.inf), "a positive number")
 SHARE = (_within(0, 0.999999), "a number from 0 to below 1")
@@ -128,6 +129,11 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "parameters": (lambda value: isinstance(value, dict), "a table"),
     "shrink": (lambda value: value != [] and _list_of(_within(1, 8))(value), "a list of numbers from 1 to 8"),
     "photo": (lambda value: isinstance(value, bool), "true or false"),
+    "name": TEXT,
+    "arch": TEXT,
+    "budget": TEXT,
+    "init": TEXT,
+    "seed": (lambda value: type(value) is int, "a whole number"),
     "packs": (_list_of(lambda value: isinstance(value, str)), "a list of folder names"),
     "branches": (lambda value: type(value) is int and value >= 0, "a whole number from 0"),
     "held_out": COUNT,

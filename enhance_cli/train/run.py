@@ -63,6 +63,10 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
     """
     path = state_path(settings.out)
     left = read_state(path) if settings.resume else None
+    if left is None and path.exists():
+        raise UsageError(
+            f"{path} is of a run that was cut off; give --resume to go on with it, or delete it to start anew"
+        )
     remove_leftovers([settings.out, path], time.time())
     if settings.threads:
         torch.set_num_threads(settings.threads)

@@ -51,7 +51,7 @@ def read_state(path: Path) -> State:
         ) from error
     except (OSError, SafetensorError) as error:
         raise UsageError(
-            f"Cannot resume from {path}, which is damaged ({error}); leave out --resume to start anew"
+            f"Cannot resume from {path}, which is damaged ({error}); delete it to start anew"
         ) from error
 
 
@@ -61,7 +61,7 @@ def check_same_run(path: Path, left: Mapping[str, str], now: Mapping[str, str]) 
         if left.get(what) != value:
             raise UsageError(
                 f"{path} is of a run with {what} = {left.get(what, 'unknown')}, not {value}; "
-                "give the same again, or leave out --resume to start anew"
+                "give the same again, or delete it to start anew"
             )
 
 
@@ -117,6 +117,6 @@ def _fitting(tensors: Mapping[str, Tensor], name: str, own: Tensor) -> Tensor:
     if name not in tensors or tensors[name].shape != own.shape:
         raise UsageError(
             f"Cannot resume: the state has no {name} of shape {tuple(own.shape)}, so another version wrote "
-            "it; leave out --resume to start anew"
+            "it; delete it to start anew"
         )
     return tensors[name]

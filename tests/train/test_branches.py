@@ -22,6 +22,13 @@ def test_fresh_branches_change_nothing_and_merge_to_what_was_there():
     assert all(torch.equal(state[key], value) for key, value in plain.state_dict().items())
 
 
+def test_branches_lie_where_the_network_lies():
+    # "meta" stands in for a GPU.
+    module = network().to("meta")
+    add_branches(module, 2)
+    assert {parameter.device.type for parameter in module.parameters()} == {"meta"}
+
+
 def test_only_plain_3x3_convolutions_get_branches():
     module = nn.Sequential(*network(), nn.Conv2d(4, 4, 3, groups=4))
     before = {key for key, _ in module.named_parameters()}

@@ -102,6 +102,12 @@ def test_muon_takes_the_matrices_and_adam_the_rest():
     assert made.validate() > before + 3
 
 
+def test_muon_alone_where_there_are_no_vectors():
+    module = nn.Conv2d(3, 3, 3, bias=False)
+    made = loop._optimisers(module, replace(RECIPE, optimiser="muon"), Compute(torch.device("cpu"), None))
+    assert [type(one) for one in made] == [Muon]
+
+
 def test_branches_are_trained_and_kept_as_one_weight():
     made = trainer(recipe=replace(RECIPE, branches=2))
     keys = Tiny().state_dict().keys()

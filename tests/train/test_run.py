@@ -215,6 +215,15 @@ def test_a_run_goes_on_as_it_began_or_not_at_all(ticking, recipe, changed, word)
         train(replace(RECIPE, **recipe), replace(ticking, resume=True, **changed), lambda report: None)
 
 
+def test_what_a_cut_off_run_left_is_not_written_over(ticking):
+    with pytest.raises(CutOff):
+        train(RECIPE, ticking, cut_off)
+    left = state_path(ticking.out).read_bytes()
+    with pytest.raises(UsageError, match="--resume"):
+        train(RECIPE, ticking, lambda report: None)
+    assert state_path(ticking.out).read_bytes() == left
+
+
 def test_a_run_does_not_go_on_with_other_pictures(ticking):
     with pytest.raises(CutOff):
         train(RECIPE, ticking, cut_off)
