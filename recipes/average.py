@@ -25,16 +25,15 @@ def main() -> None:
     wish = parser.parse_args()
     nets = [load_file(path) for path in wish.files]
     last = nets[-1]
-    if any(net.module.state_dict().keys() != last.module.state_dict().keys() for net in nets):
+    if any((net.arch, net.parameters) != (last.arch, last.parameters) for net in nets):
         raise SystemExit("These files are of different networks; give files of one recipe")
     states = [net.module.state_dict() for net in nets]
     last.module.load_state_dict({k: torch.stack([s[k].float() for s in states]).mean(0) for k in states[0]})
-    recipe = json.loads(last.metadata["recipe"])
     save_file(
         wish.out,
         last.module,
         arch=last.arch,
-        parameters=recipe["parameters"],
+        parameters=last.parameters,
         task=last.task,
         # What was measured in training was measured of that file alone.
         metadata={**last.metadata, "metrics": "{}", "averaged": json.dumps([net.sha256 for net in nets])},
