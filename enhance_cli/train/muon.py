@@ -30,7 +30,7 @@ class Muon(torch.optim.Optimizer):
         momentum: float = 0.95,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        """`precision`: of the orthogonalisation; bfloat16, the author's own, is four times as fast on a CPU."""
+        """`precision`: of the orthogonalisation; bfloat16, as its author has it, is four times as fast."""
         super().__init__(parameters, {"lr": lr, "momentum": momentum})
         self.precision = precision
 
