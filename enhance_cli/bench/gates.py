@@ -23,7 +23,7 @@ MOST_NAMED = 5
 LOWER_IS_BETTER = ("lpips", "dists", "niqe")
 """Metrics that no gate judges: theirs is another direction, and another scale."""
 Key = tuple[str, str, str, str]
-CONDITIONS = ("protocol", "seed", "images", "ensemble")
+CONDITIONS = ("protocol", "seed", "images")
 """What must be alike, or two figures cannot be compared."""
 
 
@@ -60,7 +60,7 @@ class Gates:
     psnr: float | None = None
     ssim: float | None = None
 
-    def check(self, works: Sequence[Work], *, seed: int, ensemble: bool) -> None:
+    def check(self, works: Sequence[Work], *, seed: int) -> None:
         """UsageError, before anything is computed, for what could not be judged afterwards."""
         if self.update and self.baseline is None:
             raise UsageError("--update-baseline needs --baseline FILE")
@@ -75,7 +75,7 @@ class Gates:
         if self.baseline is not None:
             known = read_baseline(self.baseline, new=self.update)
             for work in works if not self.update else ():
-                _check_alike(_conditions_of(work, seed, ensemble), known, self.baseline)
+                _check_alike(_conditions_of(work, seed), known, self.baseline)
 
     def judge(self, rows: Sequence[Row]) -> list[Offence]:
         """Every figure that misses a gate; writes the baseline if that was asked for."""
@@ -164,7 +164,7 @@ def _is_entry(row: Any) -> bool:
     return (
         isinstance(row, dict)
         and all(isinstance(row.get(word), str) for word in words)
-        and all(isinstance(row.get(word), int) for word in ("seed", "images", "ensemble"))
+        and all(isinstance(row.get(word), int) for word in ("seed", "images"))
         and isinstance(row.get("metrics"), dict)
         and all(isinstance(value, (int, float, type(None))) for value in row["metrics"].values())
     )
@@ -182,21 +182,19 @@ def _entry(row: Row) -> dict[str, Any]:
         "protocol": row.protocol,
         "seed": row.seed,
         "images": len(row.scores),
-        "ensemble": row.ensemble,
         "weights": row.weights,
         "metrics": metrics,
     }
 
 
-def _conditions_of(work: Work, seed: int, ensemble: bool) -> dict[str, Any]:
+def _conditions_of(work: Work, seed: int) -> dict[str, Any]:
     """What a row of that work will say of itself."""
     return {
         "task": work.setting.task,
         "dataset": work.dataset.name,
         "setting": work.setting.name,
-        "model": work.net.name if work.net else None,
+        "model": work.model,
         "protocol": work.label,
-        "ensemble": ensemble,
         "seed": seed,
         "images": len(work.dataset.images),
     }

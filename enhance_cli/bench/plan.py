@@ -39,6 +39,8 @@ class Choice:
     """Weights files."""
     options: Mapping[str, str] = field(default_factory=dict)
     """What foreign weights files leave open."""
+    ensemble: bool = False
+    """Average every network's results over flips and turns; those of the tier `best` are in any case."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,13 @@ class Work:
     setting: Setting
     net: LoadedNet | None
     """None: the baseline alone."""
+    ensemble: bool = False
+    """Whether results are averaged over flips and turns."""
+
+    @property
+    def model(self) -> str | None:
+        """Name of the network, with "+" behind it for the ensemble, as in the papers."""
+        return f"{self.net.name}{'+' * self.ensemble}" if self.net else None
 
     @property
     def inputs(self) -> tuple[Path, ...] | None:
@@ -168,18 +177,18 @@ def _works(
 ) -> Iterator[Work]:
     if isinstance(setting, JpegColour) and dataset.gray:
         return
-    nets = _named(setting, candidates)
     tiers = [name for name in choice.models if name in catalog.TIERS]
     if not candidates and not choice.models:
         tiers = ["default"]
-    nets += [_of_tier(tier, dataset, setting, load) for tier in tiers]
+    works = [Work(dataset, setting, net, choice.ensemble) for net in _named(setting, candidates)]
+    works += [_of_tier(tier, dataset, setting, choice, load) for tier in tiers]
     if not candidates and not tiers:
-        nets = [None]
+        works = [Work(dataset, setting, None)]
     # Two tiers may be served by the same weights.
-    yield from (Work(dataset, setting, net) for net in {id(net): net for net in nets}.values())
+    yield from {(id(work.net), work.ensemble): work for work in works}.values()
 
 
-def _named(setting: Setting, candidates: Sequence[Candidate]) -> list[LoadedNet | None]:
+def _named(setting: Setting, candidates: Sequence[Candidate]) -> list[LoadedNet]:
     nets = [one.net_for(setting) for one in candidates if setting.task in one.tasks]
     return [net for net in nets if fits(net, setting)]
 
@@ -189,12 +198,13 @@ def fits(net: LoadedNet, setting: Setting) -> bool:
     return net.task == setting.task and (net.spec.pre_upsampled or net.spec.scale == setting.scale)
 
 
-def _of_tier(tier: str, dataset: Dataset, setting: Setting, load: Load) -> LoadedNet | None:
-    """What is shipped of a tier; None where nothing is shipped for the setting, which leaves the baseline."""
+def _of_tier(tier: str, dataset: Dataset, setting: Setting, choice: Choice, load: Load) -> Work:
+    """What is shipped of a tier; the baseline alone where nothing is shipped for the setting."""
     if not _has(tier, setting):
-        return None
+        return Work(dataset, setting, None)
     gray = setting.gray or dataset.gray
-    return load(catalog.of_tier(tier, setting.task, scale=setting.scale, gray=gray))
+    net = load(catalog.of_tier(tier, setting.task, scale=setting.scale, gray=gray))
+    return Work(dataset, setting, net, choice.ensemble or tier == catalog.ENSEMBLED)
 
 
 def _has(tier: str, setting: Setting) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from enhance_cli.bench.protocols.contract import (
 )
 from enhance_cli.bench.report import Cost, Row, Score
 from enhance_cli.checkpoints.reader import LoadedNet
+from enhance_cli.engine.ensemble import SYMMETRIES
 from enhance_cli.engine.inspect import all_parameters, n_parameters, work_per_megapixel
 from enhance_cli.engine.memory import peak_megabytes
 from enhance_cli.engine.models import model_of
@@ -66,12 +67,13 @@ def run(
     restored raises its ImageError: a mean over fewer pictures would not be the set's. `extra(result,
     reference)` gives further metrics, of the 8-bit pictures.
     """
-    restorers: dict[int, Restorer] = {}
+    restorers: dict[tuple[int, bool], Restorer] = {}
     baselines: dict[tuple[str, Setting], Baselines] = {}
     for work in works:
-        if work.net is not None and id(work.net) not in restorers:
-            restorers[id(work.net)] = Restorer(work.net, engine)
-        restorer = restorers[id(work.net)] if work.net else None
+        of = id(work.net), work.ensemble
+        if work.net is not None and of not in restorers:
+            restorers[of] = Restorer(work.net, replace(engine, ensemble=work.ensemble))
+        restorer = restorers[of] if work.net else None
         known = baselines.setdefault((work.dataset.name, work.setting), {})
         scores = []
         for number in range(len(work.dataset.images)):
@@ -84,7 +86,7 @@ def run(
             if on_shown:
                 on_shown(work, shown)
             on_picture(work, number + 1)
-        yield _row(work, tuple(scores), engine, seed)
+        yield _row(work, tuple(scores), seed)
 
 
 def _score(
@@ -183,7 +185,7 @@ def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], conditio
     return restorer.restore_plane(np.repeat(x, 3, axis=2), condition).mean(axis=2, keepdims=True)
 
 
-def _row(work: Work, scores: tuple[Score, ...], engine: EngineSettings, seed: int) -> Row:
+def _row(work: Work, scores: tuple[Score, ...], seed: int) -> Row:
     net, setting = work.net, work.setting
     paper = None
     # A part of a set has no figure in any paper, and neither has blur that we made.
@@ -199,28 +201,29 @@ def _row(work: Work, scores: tuple[Score, ...], engine: EngineSettings, seed: in
             protocol=setting.protocol,
             gray=setting.gray or work.dataset.gray,
             one_channel=net.spec.colour != "rgb",
-            ensemble=engine.ensemble,
+            ensemble=work.ensemble,
         )
     return Row(
         task=setting.task,
         dataset=work.dataset.name,
         setting=setting.name,
         protocol=work.label,
-        ensemble=engine.ensemble,
+        ensemble=work.ensemble,
         seed=seed,
         baseline_name=setting.baseline,
-        model=net.name if net else None,
+        model=work.model,
         weights=net.sha256 if net else None,
         scores=scores,
         paper=paper,
-        cost=None if net is None else cost_of(net),
+        cost=None if net is None else cost_of(net, work.ensemble),
     )
 
 
-def cost_of(net: LoadedNet) -> Cost:
+def cost_of(net: LoadedNet, ensemble: bool) -> Cost:
     """What the network asks of a machine; the memory is that of this process, so far."""
+    work = work_per_megapixel(net)
     return Cost(
         parameters=n_parameters(net),
-        gmac_per_megapixel=work_per_megapixel(net),
+        gmac_per_megapixel=work and work * (SYMMETRIES if ensemble else 1),
         peak_memory_mb=peak_megabytes(),
     )

@@ -20,6 +20,8 @@ TASKS = ("sr", "dejpeg", "denoise", "deblur", "demosaic")
 COLOURS = ("y", "gray", "rgb")
 SPEEDS = ("fast", "default", "best")
 """From the quickest to the most thorough; a task takes "default" unasked."""
+ENSEMBLED = "best"
+"""The tier whose results are averaged over flips and turns, whatever weights serve it."""
 PHOTO = "photo"
 """For photographs that are blurred, noisy and compressed, where the others expect the task's fault alone."""
 TIERS = (*SPEEDS, PHOTO)

@@ -185,18 +185,17 @@ def bench(
         models=tuple(model or ()),
         weights=tuple(weights or ()),
         options=arch_options(arch_option),
+        ensemble=ensemble,
     )
     works = plan(sets, choice, named=bool(dataset) or input_folder is not None)
-    engine = EngineSettings(
-        device=device, precision=precision, backend=backend, tile=tile, ensemble=ensemble, threads=threads
-    )
+    engine = EngineSettings(device=device, precision=precision, backend=backend, tile=tile, threads=threads)
     gates = Gates(
         baseline=baseline, tolerance=tolerance, update=update_baseline, psnr=min_psnr, ssim=min_ssim
     )
     outputs = Outputs(
         csv=csv, markdown=markdown, junit=junit, html=html, command=shlex.join(["enhance", *sys.argv[1:]])
     )
-    gates.check(works, seed=seed, ensemble=ensemble)
+    gates.check(works, seed=seed)
     outputs.check(baseline if update_baseline else None)
     extra = extra_metrics(metric or ())
     if not quiet:
@@ -302,7 +301,7 @@ class _Progress:
         self._pictures = self._bar.add_task("", total=sum(len(work.dataset.images) for work in works))
 
     def on_picture(self, work: Work, done: int) -> None:
-        name = work.net.name if work.net else work.setting.baseline
+        name = work.model or work.setting.baseline
         what = f"{work.dataset.name} {work.setting.name} {name}"
         self._bar.update(self._pictures, advance=1, description=what)
 

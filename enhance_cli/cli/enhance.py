@@ -21,6 +21,7 @@ from typing import Any
 import typer
 
 from enhance_cli.arch.contract import Task
+from enhance_cli.checkpoints.catalog import ENSEMBLED
 from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.cli.console import BatchConsole
 from enhance_cli.cli.inputs import find_inputs, split_output
@@ -126,7 +127,7 @@ def _engine(common: Common) -> EngineSettings:
         precision=common.precision,
         backend=common.backend,
         tile=common.tile,
-        ensemble=common.ensemble,
+        ensemble=common.ensemble or common.model == ENSEMBLED,
         threads=common.threads,
     )
 

@@ -101,7 +101,10 @@ Tile = Annotated[
     ),
 ]
 Ensemble = Annotated[
-    bool, typer.Option("--ensemble", help="Average over flips and rotations (8 times the work).")
+    bool,
+    typer.Option(
+        "--ensemble", help="Average over flips and rotations (8 times the work), as --model best does."
+    ),
 ]
 Threads = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="CPU threads for the arithmetic.", show_default=False)

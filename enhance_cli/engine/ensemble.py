@@ -7,6 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+SYMMETRIES = 8
+"""Of the square: so many times is the network run."""
+
 
 def eightfold(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Mean of `run` over the eight symmetries of the square, each undone on the result.
@@ -20,7 +23,7 @@ def eightfold(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
             y = _undo(run(_apply(x, flip, turns)).float(), flip, turns)
             total = y if total is None else total + y
     assert total is not None
-    return total / 8
+    return total / SYMMETRIES
 
 
 def _apply(x: Tensor, flip: bool, turns: int) -> Tensor:

@@ -85,7 +85,7 @@ def test_equal_pictures_are_a_baseline_too(tmp_path):
     [
         ({"protocol": "rgb"}, "protocol matlab-y, this run with rgb"),
         ({"seed": 3}, "seed 0, this run with 3"),
-        ({"ensemble": True}, "ensemble False, this run with True"),
+        ({"model": "net+"}, "no row for Set5 x2 net+"),
         ({"scores": row().scores * 2}, "images 1, this run with 2"),
         ({"model": "other"}, "no row for Set5 x2 other"),
     ],

@@ -86,8 +86,14 @@ def test_tiers_are_measured_side_by_side_and_the_same_weights_once(
     shelf = (one, replace(one, name="quick", tier="fast"))
     monkeypatch.setattr(catalog, "catalog", lambda: shelf)
     works = plan(choose(["Set5"], root), Choice(models=("fast", "default", "best")), named=True)
-    assert brief(works)[:2] == [("Set5", "x2", "quick"), ("Set5", "x2", shipped)]
-    assert [net for _, _, net in brief(works)[2:]] == [None, None]
+    assert [work.model for work in works if work.net] == ["quick", shipped, f"{shipped}+"]
+    assert [net for _, _, net in brief(works)[3:]] == [None, None]
+
+
+def test_the_best_is_averaged_and_so_is_all_where_that_is_asked(root: Path, shipped: str):
+    for choice in (Choice(models=("best",)), Choice(models=("default", "best"), ensemble=True)):
+        works = plan(choose(["Set5"], root), choice, named=True)
+        assert [(work.model, work.ensemble) for work in works if work.net] == [(f"{shipped}+", True)]
 
 
 def test_photo_models_are_measured_where_there_are_any(

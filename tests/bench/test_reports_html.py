@@ -67,7 +67,8 @@ def work_of(one: Row) -> SimpleNamespace:
     return SimpleNamespace(
         dataset=SimpleNamespace(name=one.dataset, images=[score.image for score in one.scores]),
         setting=SuperResolution(2),
-        net=SimpleNamespace(name=one.model, sha256=one.weights) if one.model else None,
+        model=one.model,
+        net=SimpleNamespace(sha256=one.weights) if one.model else None,
     )
 
 

@@ -80,6 +80,14 @@ def test_each_picture_has_its_own_noise(root: Path):
     assert row.scores[0].baseline["psnr"] != row.scores[1].baseline["psnr"]
 
 
+def test_the_ensemble_is_a_row_of_its_own_with_eight_times_the_work(root: Path, shipped: str):
+    once, often = measured(root, "Set5", Choice(models=("default", "best"), values=Values(scales=(2,))))
+    assert (once.model, once.ensemble, often.model, often.ensemble) == (shipped, False, f"{shipped}+", True)
+    assert often.cost.gmac_per_megapixel == 8 * once.cost.gmac_per_megapixel
+    # Nearest-neighbour enlarging, all but exactly, so all but exactly the same.
+    assert often.metrics["psnr_y"] == pytest.approx(once.metrics["psnr_y"], abs=0.1)
+
+
 def test_progress_follows_each_picture(root: Path):
     seen: list[tuple[str, int]] = []
     works = plan(choose(["Set5"], root), Choice(models=(BASELINE_ONLY,)), named=True)

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from enhance_cli.cli.enhance import _from_stdin
+from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.engine.records import RECORDS_NAME
 from enhance_cli.errors import ReadError
 
@@ -221,6 +222,27 @@ def test_sizes_and_factors_that_cannot_be(enhance, picture):
         assert outcome.code == code, (flags, outcome.err)
         assert words in outcome.err
         assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("flags", [["--ensemble"], ["--model", "best"], ["--model", "best", "--ensemble"]])
+def test_the_best_is_the_ensemble(enhance, picture, monkeypatch, flags):
+    calls = []
+
+    def counted(run, x):
+        calls.append(x.shape)
+        return eightfold(run, x)
+
+    monkeypatch.setattr("enhance_cli.engine.runner.eightfold", counted)
+    picture("a.png")
+    assert enhance("sr", "a.png", "plain.png").code == 0
+    assert not calls
+    outcome = enhance("sr", "--json", *flags, "a.png", "b.png")
+    assert (outcome.code, len(calls)) == (0, 1)
+    assert outcome.of("file")[0]["model"] == "tiny-sr-x2"
+    assert "averaged" in outcome.of("start")[0]["notes"][-1]
+    # It is another result, whichever of the two flags asked for it.
+    assert "--overwrite" in enhance("sr", "a.png", "b.png").err
+    assert "0 done, 1 current" in enhance("sr", "--ensemble", "a.png", "b.png").err
 
 
 def test_weights_from_a_file(enhance, picture, shelf):

@@ -79,7 +79,7 @@ class Album:
             work.dataset.name,
             work.setting.task,
             work.setting.name,
-            work.net.name,
+            work.model,
             work.net.sha256,
         )
         shelf = self._shelves.setdefault(of, Shelf())
