@@ -153,7 +153,7 @@ class _Noise(_Task):
 
 class _Blur(_Task):
     # Share of samples left sharp, so that the network learns to leave a good picture alone.
-    SHARP = 0.05
+    SHARP = 0.12
 
     def __init__(self, recipe: Recipe, spec: ArchSpec) -> None:
         super().__init__(recipe, spec)
