@@ -40,6 +40,8 @@ SETS = {
 """What a model is scored on unasked, by task and colour; luma networks are slow ones so far."""
 PROTOCOLS = {("sr", "rgb"): ("matlab-y", "photo"), ("dejpeg", "rgb"): ("jpeg-rgb", "jpeg-photo")}
 """By which it is scored, where the usual protocol of its task is not all."""
+QUALITIES = "10,20,30,40,75,90,95"
+"""The papers', and those of JPEGs as cameras and the web write them."""
 CLEAN = {
     ("dejpeg", "rgb"): ("LIVE1", "Set14"),
     ("dejpeg", "y"): ("Classic5", "Set12"),
@@ -158,8 +160,9 @@ def main() -> None:
 def score(weights: Weights, sets: Sequence[str], root: Path | None) -> Iterator[dict[str, Any]]:
     """The bench rows of one model, without the figures of single pictures."""
     scale = ["--scale", str(weights.scale)] if weights.scale > 1 else []
+    quality = ["--quality", QUALITIES] if weights.task == "dejpeg" else []
     for protocol in PROTOCOLS.get((weights.task, weights.colour), (usual(weights.task),)):
-        for row in bench(weights, sets, root, "--protocol", protocol, *scale):
+        for row in bench(weights, sets, root, "--protocol", protocol, *scale, *quality):
             yield {key: row[key] for key in ("dataset", "setting", "images", "metrics", "baseline")}
 
 

@@ -41,7 +41,7 @@ def _names() -> list[str]:
 
 @app.command("list")
 def list_models(json: Json = False) -> None:
-    """List all weights; a star marks what a task takes unasked."""
+    """List all weights with the tier that --model finds each by; a task takes its default unasked."""
     from enhance_cli.checkpoints.catalog import catalog
 
     if json:
