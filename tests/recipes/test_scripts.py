@@ -1,7 +1,9 @@
-"""The scripts that make weights files of weights files."""
+"""The scripts beside the recipes."""
 
 import importlib.util
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -79,3 +81,32 @@ def test_networks_of_two_recipes_have_no_average(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="different networks"):
         script("average").main()
     assert not out.exists()
+
+
+def test_recipes_are_trained_in_turn_and_one_that_fails_keeps_no_other(tmp_path):
+    fake = tmp_path / "python"
+    fake.write_text('#!/bin/sh\necho "$*"\ncase "$*" in *broken*) exit 2;; esac\n')
+    fake.chmod(0o755)
+    line = [
+        RECIPES / "train_all.sh",
+        "packs",
+        tmp_path / "out",
+        "one:1m",
+        "broken:2s",
+        "two:3s",
+        "--",
+        "--quiet",
+    ]
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(line, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    calls = [line.split() for line in done.stdout.splitlines()]
+    assert [Path(call[3]).name for call in calls] == ["one.toml", "broken.toml", "two.toml"]
+    assert calls[0][4:] == f"--data packs --budget 1m --out {tmp_path}/out/one.safetensors --quiet".split()
+    assert (tmp_path / "out" / "two.log").read_text().split() == calls[2]
+
+
+def test_without_a_recipe_the_usage_is_shown():
+    done = subprocess.run([RECIPES / "train_all.sh", "packs", "out"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "NAME:BUDGET" in done.stderr
