@@ -59,6 +59,9 @@ Written by `recipes/cards.py` from the catalog, from what each weights file says
 
     enhance bench --model NAME --dataset SET --data-root DIR
 
+and those of other JPEG qualities than the papers', or of photographs, with the options that their setting
+names: `--quality 75,90,95`, `--protocol photo`, `--protocol jpeg-photo`.
+
 "On clean pictures" tells what the model does to a picture that needs nothing, with the strength that
 `enhance` finds unasked: PSNR between result and input, mean of the set and the picture that suffers most.
 What super-resolution and demosaicing get always lacks something, so they have no such figure.

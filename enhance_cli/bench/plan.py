@@ -106,7 +106,18 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[W
     # For photographs nothing stands in.
     if catalog.PHOTO in choice.models and not any(_has(catalog.PHOTO, work.setting) for work in works):
         raise UsageError(f"nothing that would be measured has a {catalog.PHOTO} model; leave it out")
+    _check_rows(works)
     return tuple(works)
+
+
+def _check_rows(works: Sequence[Work]) -> None:
+    """Of what is measured at one setting, no two may be called the same."""
+    seen: dict[tuple[str, Setting], list[str]] = {}
+    for work in works:
+        if work.model:
+            seen.setdefault((work.dataset.name, work.setting), []).append(work.model)
+    for names in seen.values():
+        _check_names("models", names)
 
 
 def _check_names(what: str, names: Sequence[str]) -> None:

@@ -63,6 +63,7 @@ def run(
     """Measure `works` one by one; `on_picture(work, done)` is called after each picture of a row.
 
     The seed of a picture's noise or blur is `seed` plus its number in the set, from 0 in the order of names.
+    Whether results are averaged over flips and turns is told by the works, not by `engine`.
     Pictures go through one at a time, so memory is that of one picture. A picture that cannot be read or
     restored raises its ImageError: a mean over fewer pictures would not be the set's. `extra(result,
     reference)` gives further metrics, of the 8-bit pictures.
@@ -221,9 +222,9 @@ def _row(work: Work, scores: tuple[Score, ...], seed: int) -> Row:
 
 def cost_of(net: LoadedNet, ensemble: bool) -> Cost:
     """What the network asks of a machine; the memory is that of this process, so far."""
-    work = work_per_megapixel(net)
+    once = work_per_megapixel(net)
     return Cost(
         parameters=n_parameters(net),
-        gmac_per_megapixel=work and work * (SYMMETRIES if ensemble else 1),
+        gmac_per_megapixel=once if once is None or not ensemble else SYMMETRIES * once,
         peak_memory_mb=peak_megabytes(),
     )

@@ -105,6 +105,8 @@ class BatchConsole:
         names = ", ".join(one.name for one in event.weights)
         if event.device:
             self._talk(f"{event.task} with {names} on {event.device} ({event.backend}, {event.precision})")
+        if event.ensemble:
+            self._talk("note: results are averaged over flips and turns, eight times the work")
         for one in event.weights:
             if one.recognised:
                 self._talk(f"{one.name} is {one.recognised}")

@@ -83,7 +83,7 @@ def enhance(request: Request, common: Common) -> None:
 
     settings = _asked(request, common)
     if common.dry_run:
-        _leave(_dry_run(jobs, plan.task, settings, skipped, on_event), gates, dry=True)
+        _leave(_dry_run(jobs, plan, settings, skipped, on_event), gates, dry=True)
         return
     stdin = cache(_from_stdin)
     work = Enhancement(plan, models, stdin=stdin, stdout=_to_stdout)
@@ -180,18 +180,19 @@ def _asked(request: Request, common: Common) -> dict[str, Any]:
 
 
 def _dry_run(
-    jobs: Sequence[Job], task: str, settings: dict[str, Any], skipped: int, on_event: Callable[[Event], None]
+    jobs: Sequence[Job], plan: Plan, settings: dict[str, Any], skipped: int, on_event: Callable[[Event], None]
 ) -> Summary:
     """The events of a run in which every picture is passed over."""
     on_event(
         Start(
-            task=task,
+            task=plan.task,
             settings=settings,
             device=None,
             backend=None,
             precision=None,
             weights=(),
             inputs=len(jobs),
+            ensemble=plan.engine.ensemble,
         )
     )
     for job in jobs:

@@ -73,7 +73,7 @@ Model = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="fast, default, best, photo, or weights by name (enhance models list).",
+        help="fast, default, best (8 times the work), photo, or weights by name (enhance models list).",
         autocompletion=_model_names,
     ),
 ]

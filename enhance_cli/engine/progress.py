@@ -44,6 +44,8 @@ class Start:
     inputs: int
     notes: tuple[str, ...] = ()
     """What "auto" fell back to or took and why, one line each."""
+    ensemble: bool = False
+    """Whether results are means over flips and turns, asked for by --ensemble or by --model best."""
 
     def to_json(self) -> str:
         """One line of JSON."""

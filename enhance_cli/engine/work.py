@@ -31,9 +31,6 @@ FALLBACK_FORMAT = "PNG"
 """On standard output, and for inputs whose format cannot be written."""
 
 
-ENSEMBLE_NOTE = "results are averaged over flips and turns, eight times the work"
-
-
 @dataclass(frozen=True)
 class Source:
     """An input as the reader leaves it."""
@@ -90,7 +87,8 @@ class Enhancement:
             precision=restorer.runtime.precision,
             weights=self._weights,
             inputs=inputs,
-            notes=(*restorer.runtime.notes, *([ENSEMBLE_NOTE] if plan.engine.ensemble else ())),
+            notes=restorer.runtime.notes,
+            ensemble=plan.engine.ensemble,
         )
 
     def read(self, job: Job) -> Source | FileDone:

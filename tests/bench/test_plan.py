@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,10 +91,27 @@ def test_tiers_are_measured_side_by_side_and_the_same_weights_once(
     assert [net for _, _, net in brief(works)[3:]] == [None, None]
 
 
-def test_the_best_is_averaged_and_so_is_all_where_that_is_asked(root: Path, shipped: str):
-    for choice in (Choice(models=("best",)), Choice(models=("default", "best"), ensemble=True)):
-        works = plan(choose(["Set5"], root), choice, named=True)
-        assert [(work.model, work.ensemble) for work in works if work.net] == [(f"{shipped}+", True)]
+@pytest.mark.parametrize(
+    "named", [{"models": ("best",)}, {"models": ("default", "best")}, {"models": ("small-x2",)}, {}, "file"]
+)
+def test_the_best_is_averaged_and_so_is_all_where_that_is_asked(root: Path, shipped: str, tiny: Path, named):
+    asked, name = ({"weights": (tiny,)}, "tiny-x2") if named == "file" else (named, shipped)
+    works = plan(choose(["Set5"], root), Choice(**asked, ensemble=True), named=True)
+    assert [(work.model, work.ensemble) for work in works if work.net] == [(f"{name}+", True)]
+    works = plan(choose(["Set5"], root), Choice(**asked), named=True)
+    averaged = {work.model: work.ensemble for work in works if work.net}
+    assert averaged == {name: False} or ("best" in asked["models"] and averaged[f"{name}+"])
+
+
+def test_two_rows_of_one_setting_are_not_called_the_same(
+    root: Path, shipped: str, tmp_path: Path, tiny: Path
+):
+    for name, tier in ((shipped, "default"), (f"{shipped}+", "best")):
+        file = tmp_path / "own" / f"{name}.safetensors"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(tiny.read_bytes())
+        with pytest.raises(UsageError, match=re.escape(f"two models are called {name}; rename one")):
+            plan(choose(["Set5"], root), Choice(weights=(file,), models=(tier,)), named=True)
 
 
 def test_photo_models_are_measured_where_there_are_any(

@@ -211,6 +211,11 @@ def test_networks_of_one_kind_are_one_line_and_papers_are_rings(tmp_path: Path):
     assert not any("nan" in path["d"] or "inf" in path["d"] for path in page.of("path"))
 
 
+def test_the_ensembles_of_one_kind_are_one_line_as_well(tmp_path: Path):
+    rows = [replace(row(f"net-{at}+", setting=at), ensemble=True) for at in ("x2", "x3")]
+    assert Page(written(tmp_path, rows)).texts("title")[3:] == ["net+ x2: 33.00 dB", "net+ x3: 33.00 dB"]
+
+
 def test_one_setting_makes_no_plot(tmp_path: Path):
     assert not Page(written(tmp_path, [row("net")])).of("svg")
 

@@ -126,6 +126,23 @@ def test_a_baseline_is_written_held_and_refused_for_another_protocol(small, tmp_
     assert "psnr_y" in failed((*small, *baseline), GateError)
 
 
+def test_the_ensemble_is_measured_and_held_by_its_own_name(small, tmp_path: Path):
+    baseline = ("--baseline", tmp_path / "figures.json")
+    both = (*small, "--model", "default", "--model", "best", *baseline)
+    assert call(*both, "--update-baseline").exit_code == 0
+    held = json.loads((tmp_path / "figures.json").read_text())["rows"]
+    assert [row["model"] for row in held] == ["compact-sr-x2", "compact-sr-x2+"]
+    assert held[0]["metrics"] != held[1]["metrics"]
+    assert call(*both, "--tolerance", "0").exit_code == 0
+    result = call(*small, "--ensemble", *baseline, "--tolerance", "0", "--json")
+    assert result.exit_code == 0
+    row = json.loads(result.stdout)
+    assert (row["model"], row["ensemble"]) == ("compact-sr-x2+", True)
+    assert row["metrics"] == {
+        name: pytest.approx(value, abs=1e-5) for name, value in held[1]["metrics"].items()
+    }
+
+
 @pytest.mark.parametrize("protocol", ["matlab-y", "rgb", "y-only", "float", "pil-y"])
 def test_pairs_are_measured_as_they_are_given(root: Path, tmp_path: Path, protocol: str):
     (tmp_path / "lr").mkdir()

@@ -239,7 +239,9 @@ def test_the_best_is_the_ensemble(enhance, picture, monkeypatch, flags):
     outcome = enhance("sr", "--json", *flags, "a.png", "b.png")
     assert (outcome.code, len(calls)) == (0, 1)
     assert outcome.of("file")[0]["model"] == "tiny-sr-x2"
-    assert "averaged" in outcome.of("start")[0]["notes"][-1]
+    assert outcome.of("start")[0]["ensemble"] is True
+    assert enhance("sr", "--json", "--dry-run", *flags, "a.png", "c.png").of("start")[0]["ensemble"] is True
+    assert "averaged" in outcome.err and "averaged" not in enhance("sr", "a.png", "d.png").err
     # It is another result, whichever of the two flags asked for it.
     assert "--overwrite" in enhance("sr", "a.png", "b.png").err
     assert "0 done, 1 current" in enhance("sr", "--ensemble", "a.png", "b.png").err

@@ -3,8 +3,11 @@
 import importlib.util
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -104,6 +107,39 @@ def test_recipes_are_trained_in_turn_and_one_that_fails_keeps_no_other(tmp_path)
     assert [Path(call[3]).name for call in calls] == ["one.toml", "broken.toml", "two.toml"]
     assert calls[0][4:] == f"--data packs --budget 1m --out {tmp_path}/out/one.safetensors --quiet".split()
     assert (tmp_path / "out" / "two.log").read_text().split() == calls[2]
+    # Again, after the first was finished and the second cut off.
+    for left in ("one.safetensors", "broken.safetensors", "broken.safetensors.resume"):
+        (tmp_path / "out" / left).touch()
+    done = subprocess.run(line, env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    calls = [line.split() for line in done.stdout.splitlines()]
+    assert [Path(call[3]).name for call in calls] == ["broken.toml", "two.toml"]
+    assert [call[-2:] for call in calls] == [["--resume", "--quiet"], calls[1][-2:]]
+    assert "--resume" not in calls[1]
+
+
+def test_an_interrupt_ends_the_training_and_those_to_come(tmp_path):
+    fake = tmp_path / "python"
+    fake.write_text('#!/bin/sh\ntouch "$4.begun"\nsleep 30\n')
+    fake.chmod(0o755)
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    shutil.copy(RECIPES / "train_all.sh", recipes)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    line = [recipes / "train_all.sh", "packs", tmp_path / "out", "one:1m", "two:3s"]
+    running = subprocess.Popen(
+        line, env={**os.environ, "PATH": path}, start_new_session=True, preexec_fn=_heed_interrupts
+    )
+    until = time.monotonic() + 20
+    while not (recipes / "one.toml.begun").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)
+    assert running.wait(20) == 130
+    assert [path.name for path in recipes.glob("*.begun")] == ["one.toml.begun"]
+
+
+def _heed_interrupts():
+    # Who runs the tests in the background may ignore them, and a shell cannot trap what it inherits ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_without_a_recipe_the_usage_is_shown():

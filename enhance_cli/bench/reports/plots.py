@@ -41,10 +41,11 @@ def series(rows: Sequence[Row]) -> tuple[Series, ...]:
 
 
 def series_name(row: Row) -> str:
-    """The network's name without the setting it was made for."""
-    name = row.model or row.baseline_name
+    """The network's name without the setting it was made for; the ensemble keeps its "+"."""
+    plus = "+" * row.ensemble
+    name = (row.model or row.baseline_name).removesuffix(plus)
     short = name.removesuffix(row.setting).rstrip("-_. ")
-    return short if short and name.endswith(row.setting) else name
+    return (short if short and name.endswith(row.setting) else name) + plus
 
 
 def _series(number: int, name: str, metric: str, rows: Sequence[Row]) -> Series:
