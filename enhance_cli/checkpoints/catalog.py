@@ -75,7 +75,8 @@ def find(name: str) -> Weights:
 def of_tier(tier: str, task: str, *, scale: int = 1, gray: bool) -> Weights:
     """What a task takes of a tier, or of the nearest that has weights of its scale; then by fitting colour.
 
-    `gray` says whether the picture has one channel.  ModelError where nothing has that task and scale.
+    `gray` says whether the picture has one channel: then any tier's weights for gray go before those for
+    colour.  ModelError where nothing has that task and scale.
     """
     fitting = [weights for weights in _candidates(tier, task) if weights.scale == scale]
     if not fitting:
@@ -85,7 +86,13 @@ def of_tier(tier: str, task: str, *, scale: int = 1, gray: bool) -> Weights:
         kind = f"{PHOTO} model" if tier == PHOTO else "model"
         raise ModelError(f"no {kind} for {task} at scale {scale}; scales there are: {there or 'none'}")
     colours = ("gray", "y") if gray else ("rgb",)
-    return min(fitting, key=lambda weights: (_distance(tier, weights.tier), weights.colour not in colours))
+
+    def order(weights: Weights) -> tuple[bool, bool, int, bool]:
+        # A colour network spends three times the work on a gray picture, and is no better there.
+        wasted = gray and weights.colour == "rgb"
+        return weights.tier is None, wasted, _distance(tier, weights.tier), weights.colour not in colours
+
+    return min(fitting, key=order)
 
 
 def scales(tier: str, task: str) -> list[int]:

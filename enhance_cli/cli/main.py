@@ -17,6 +17,7 @@ from enhance_cli.cli.dejpeg import dejpeg
 from enhance_cli.cli.demosaic import demosaic
 from enhance_cli.cli.denoise import denoise
 from enhance_cli.cli.options import Debug
+from enhance_cli.cli.pages import keep_pages
 from enhance_cli.cli.sr import sr
 from enhance_cli.errors import EnhanceError
 
@@ -103,9 +104,7 @@ def _tell_usage(context: Any, error: Any) -> None:
 
 def main() -> None:
     """Entry point of the installed command."""
-    # torch then asks for huge pages: networks with large maps spent up to half of their time on page faults.
-    # It looks once, when it takes its first memory; Linux alone heeds it.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    keep_pages()
     app(prog_name="enhance")
 
 

@@ -143,6 +143,24 @@ def test_a_tier_that_is_missing_is_served_by_the_nearest(write_catalog, table):
     assert {of_tier(tier, "sr", scale=2, gray=True).name for tier in tiers} == {"x2"}
 
 
+def test_gray_pictures_take_gray_weights_of_any_tier_and_colour_the_tier_it_asks_for(write_catalog, table):
+    write_catalog(
+        table(name='"gray"'),
+        table(name='"colour"', colour='"rgb"', tier='"fast"'),
+        table(name='"luma"', colour='"y"', tier=None),
+    )
+    for tier, gray, name in (
+        ("fast", True, "gray"),
+        ("default", True, "gray"),
+        ("fast", False, "colour"),
+        ("default", False, "gray"),
+        ("best", False, "gray"),
+    ):
+        assert of_tier(tier, "denoise", gray=gray).name == name, (tier, gray)
+    write_catalog(table(name='"colour"', colour='"rgb"'), table(name='"luma"', colour='"y"', tier=None))
+    assert of_tier("default", "denoise", gray=True).name == "colour"
+
+
 def test_photographs_have_weights_of_their_own(write_catalog, table):
     write_catalog(
         table(name='"usual"', task='"sr"', scale="2"),

@@ -203,13 +203,3 @@ def test_restoring_a_small_picture_loads_nothing_that_only_compilers_need(pictur
     found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert found.stdout.strip() == "[]"
     assert path.with_name("a_denoise.png").exists()
-
-
-@pytest.mark.parametrize(("given", "expected"), [({}, "1"), ({"THP_MEM_ALLOC_ENABLE": "0"}, "0")])
-def test_huge_pages_are_asked_for_unless_the_user_says_otherwise(monkeypatch, given, expected):
-    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(main, "app", lambda prog_name: None)
-    main.main()
-    assert os.environ.pop("THP_MEM_ALLOC_ENABLE") == expected
