@@ -28,6 +28,8 @@ _BLOCKS = 2000
 # Spread of a coefficient about its multiple, from rounding to whole levels once or twice, and the share of
 # coefficients that clipping throws anywhere.
 _ROUNDING, _STRAY = 0.4, 0.05
+# Levels by which a mean step between two rows may exceed its neighbours'.
+_LARGEST_STEP = 2.0
 
 
 def quality_from_tables(tables: dict[int, list[int]]) -> int:
@@ -51,16 +53,34 @@ def estimate_quality(pixels: NDArray[np.uint8]) -> int | None:
 
     The luma's DCT coefficients on the 8x8 grid lie on multiples of the quantisation steps, up to rounding.
     The quality that explains them best must beat "no order at all", and do so on that grid only, not on
-    one moved by half a block. Of two compressions the coarser one is found.
+    one moved by half a block. Of two compressions the coarser one is found. Of a picture that was cropped
+    since then, the grid is taken to lie where neighbours differ most.
     """
     if min(pixels.shape[:2]) < 24:
         return None
     luma = 255 * (to_float(pixels) if pixels.shape[2] == 1 else jpeg_ycbcr(to_float(pixels)))[..., 0]
+    found = _quality(luma)
+    if found is not None or min(luma.shape) < 32:
+        return found
+    return _quality(luma[_edge(luma) :, _edge(luma.T) :])
+
+
+def _quality(luma: NDArray[np.floating]) -> int | None:
+    """Quality by the blocks that begin in the first row and column."""
     coefficients = _coefficients(luma)
     gains = [_gain(coefficients, steps) for steps in _steps()]
     best = int(np.argmax(gains))
     idle = _gain(_coefficients(luma[4:, 4:]), _steps()[best])
     return best + 1 if gains[best] > _EVIDENCE + max(0.0, idle) else None
+
+
+def _edge(luma: NDArray[np.floating]) -> int:
+    """The row, 0 to 7, at which blocks begin: each eighth step from there is larger than its neighbours."""
+    steps = np.abs(np.diff(luma, axis=0)).mean(axis=1)
+    # A step at an edge of the picture itself counts for little beside so many of blocks.
+    excess = np.minimum(steps[1:-1] - (steps[:-2] + steps[2:]) / 2, _LARGEST_STEP)
+    by_row = [float(excess[row::8].mean()) for row in range(8)]
+    return (int(np.argmax(by_row)) + 2) % 8
 
 
 def _gain(coefficients: NDArray[np.float64], steps: NDArray[np.int64]) -> float:

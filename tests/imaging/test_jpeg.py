@@ -60,5 +60,15 @@ def test_other_kinds_of_pictures_show_no_trace():
     assert estimate_quality(np.zeros((5, 200, 3), np.uint8)) is None
 
 
-def test_a_trace_off_the_grid_does_not_count():
-    assert estimate_quality(decoded(coded(PICTURES["gray"], 30))[4:, 4:]) is None
+@pytest.mark.parametrize("quality", [10, 30, 50, 70])
+@pytest.mark.parametrize(("top", "left"), [(4, 4), (1, 0), (0, 7), (3, 5)])
+@pytest.mark.parametrize("name", PICTURES)
+def test_quality_is_seen_after_cropping(name, top, left, quality):
+    found = estimate_quality(decoded(coded(PICTURES[name], quality))[top:, left:])
+    assert found == pytest.approx(quality, abs=2)
+
+
+def test_a_trace_in_a_part_of_the_picture_is_not_one_of_the_whole():
+    pixels = decoded(coded(PICTURES["gray"], 30)).copy()
+    pixels[32:] = PICTURES["gray"][32:, :, None]
+    assert estimate_quality(pixels) is None
