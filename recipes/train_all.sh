@@ -25,8 +25,13 @@ code=0
 for run in "${runs[@]}"; do
   name=${run%%:*} weights=$out/${run%%:*}.safetensors
   resume=()
-  if [ -e "$weights.resume" ]; then resume=(--resume); elif [ -e "$weights" ]; then continue; fi
+  if [ -e "$weights.resume" ]; then
+    resume=(--resume)
+  elif [ -e "$weights" ]; then
+    echo "$weights is finished: left alone" >&2
+    continue
+  fi
   "${PYTHON:-python}" -m enhance_cli train "$recipes/$name.toml" --data "$data" --budget "${run#*:}" \
-    --out "$weights" "${resume[@]}" "$@" 2>&1 | tee -ia "$out/$name.log" || code=1
+    --out "$weights" ${resume[@]+"${resume[@]}"} "$@" 2>&1 | tee -ia "$out/$name.log" || code=1
 done
 exit $code

@@ -29,5 +29,7 @@ def keep_pages() -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library
         return
-    mallopt(M_TRIM_THRESHOLD, KEPT)
-    mallopt(M_MMAP_THRESHOLD, MAPPED)
+    if "MALLOC_TRIM_THRESHOLD_" not in os.environ:
+        mallopt(M_TRIM_THRESHOLD, KEPT)
+    if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        mallopt(M_MMAP_THRESHOLD, MAPPED)

@@ -12,8 +12,8 @@ from enhance_cli.imaging import jpeg, noise
 from enhance_cli.imaging.colour import to_float
 from enhance_cli.imaging.picture import Picture
 
-UNTRACED_QUALITY = 75.0
-"""What dejpeg assumes of a picture without a trace of JPEG: libjpeg's own default, a gentle treatment."""
+UNTRACED_QUALITY = 90.0
+"""What dejpeg assumes of a picture that shows no JPEG; most coarser ones show, unless they were resized."""
 
 
 @dataclass(frozen=True)

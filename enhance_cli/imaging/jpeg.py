@@ -28,7 +28,7 @@ _BLOCKS = 2000
 # Spread of a coefficient about its multiple, from rounding to whole levels once or twice, and the share of
 # coefficients that clipping throws anywhere.
 _ROUNDING, _STRAY = 0.4, 0.05
-# Levels by which a mean step between two rows may exceed its neighbours'.
+# Levels by which a mean step between two rows may differ from its neighbours'.
 _LARGEST_STEP = 2.0
 
 
@@ -53,8 +53,8 @@ def estimate_quality(pixels: NDArray[np.uint8]) -> int | None:
 
     The luma's DCT coefficients on the 8x8 grid lie on multiples of the quantisation steps, up to rounding.
     The quality that explains them best must beat "no order at all", and do so on that grid only, not on
-    one moved by half a block. Of two compressions the coarser one is found. Of a picture that was cropped
-    since then, the grid is taken to lie where neighbours differ most.
+    one moved by half a block. Of two compressions on one grid the coarser one is found. Where the picture's
+    own grid shows none, the grid is taken to lie where neighbours differ most, as after cropping.
     """
     if min(pixels.shape[:2]) < 24:
         return None
@@ -77,8 +77,8 @@ def _quality(luma: NDArray[np.floating]) -> int | None:
 def _edge(luma: NDArray[np.floating]) -> int:
     """The row, 0 to 7, at which blocks begin: each eighth step from there is larger than its neighbours."""
     steps = np.abs(np.diff(luma, axis=0)).mean(axis=1)
-    # A step at an edge of the picture itself counts for little beside so many of blocks.
-    excess = np.minimum(steps[1:-1] - (steps[:-2] + steps[2:]) / 2, _LARGEST_STEP)
+    # A line in the picture itself, and its neighbours, count for little beside so many edges of blocks.
+    excess = np.clip(steps[1:-1] - (steps[:-2] + steps[2:]) / 2, -_LARGEST_STEP, _LARGEST_STEP)
     by_row = [float(excess[row::8].mean()) for row in range(8)]
     return (int(np.argmax(by_row)) + 2) % 8
 
@@ -92,6 +92,8 @@ def _gain(coefficients: NDArray[np.float64], steps: NDArray[np.int64]) -> float:
     ratio = np.log(_STRAY + (1 - _STRAY) * peak * np.exp(-0.5 * off * off))
     # Zeros fit every step, and steps that rounding blurs fit everything.
     told = (multiple != 0) & (steps >= 3)
+    # The mean of a block of one colour lies on a lattice anyway: drawings and pixel art are no JPEG.
+    told[:, 0] &= told[:, 1:].any(axis=1)
     return float(ratio[told].sum()) / len(coefficients)
 
 

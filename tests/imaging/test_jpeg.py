@@ -68,6 +68,27 @@ def test_quality_is_seen_after_cropping(name, top, left, quality):
     assert found == pytest.approx(quality, abs=2)
 
 
+@pytest.mark.parametrize("row", range(40, 48))
+def test_a_bar_beside_the_edges_of_blocks_does_not_hide_them(row):
+    barred = PICTURES["gray"].copy()
+    barred[:row] = 0
+    assert estimate_quality(decoded(coded(barred, 50))[3:, 3:]) == pytest.approx(50, abs=2)
+
+
+@pytest.mark.parametrize("offset", [0, 4, 7])
+def test_drawings_on_a_grid_show_no_trace(offset):
+    rng = np.random.default_rng(3)
+    tiles = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    drawn = tiles.repeat(8, axis=0).repeat(8, axis=1)
+    assert estimate_quality(drawn[offset:, offset:]) is None
+    # Windows and buttons of few colours, their sides multiples of eight.
+    page = np.full((256, 256, 3), 240, np.uint8)
+    for colour in range(10):
+        top, left, height, width = 8 * rng.integers(1, 16, 4)
+        page[top : top + height, left : left + width] = (25 * colour, 120, 200 - 15 * colour)
+    assert estimate_quality(page[offset:, offset:]) is None
+
+
 def test_a_trace_in_a_part_of_the_picture_is_not_one_of_the_whole():
     pixels = decoded(coded(PICTURES["gray"], 30)).copy()
     pixels[32:] = PICTURES["gray"][32:, :, None]
