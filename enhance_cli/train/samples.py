@@ -85,6 +85,16 @@ class _Task:
     def __init__(self, recipe: Recipe, spec: ArchSpec) -> None:
         self.recipe, self.spec = recipe, spec
 
+    def _crops(self, bank: Bank, n: int, side: int) -> Tensor:
+        """Clean crops, (N, C, side, side) in 0..255, some of them of pure colours alone."""
+        clean = bank.crops(n, side)
+        if not self.recipe.pure:
+            return clean
+        chosen = _uniform(bank, n, (0, 1))[:, None, None, None] < self.recipe.pure
+        # A threshold for each plane: flat areas of the colour cube's corners, with hard edges.
+        thresholds = _uniform(bank, n * clean.shape[1], (32, 224)).reshape(n, -1, 1, 1)
+        return torch.where(chosen, (clean > thresholds) * 255.0, clean)
+
 
 class _Sr(_Task):
     # Pixels of the shrunk crop that the mirrored edge reaches; they are cut off.
@@ -99,7 +109,7 @@ class _Sr(_Task):
 
     def _at(self, scale: int, bank: Bank, n: int) -> Sample:
         side = self.recipe.patch // scale if self.spec.pre_upsampled else self.recipe.patch
-        clean = bank.crops(n, (side + 2 * self.MARGIN) * scale)
+        clean = self._crops(bank, n, (side + 2 * self.MARGIN) * scale)
         degraded = shrink_batch(clean, scale)
         if self.spec.pre_upsampled:
             degraded, cut = enlarge_batch(degraded, scale), self.MARGIN * scale
@@ -112,7 +122,7 @@ class _Sr(_Task):
 class _Jpeg(_Task):
     def __call__(self, bank: Bank, n: int) -> Sample:
         side = self.recipe.patch
-        clean = bank.crops(n, round_up(side, 16) + 16)
+        clean = self._crops(bank, n, round_up(side, 16) + 16)
         low, high = self.recipe.quality
         quality = torch.randint(low, high + 1, (n,), generator=bank.generator, device=bank.device)
         degraded = compress_batch(clean, quality, subsample=bool(torch.rand(1) < 0.75))
@@ -126,7 +136,7 @@ class _Photo(_Task):
         patch, scale = self.recipe.patch, self.spec.scale
         # A block more, so that patches can begin anywhere in the JPEG's grid.
         side = round_up(patch, GRID) + GRID
-        clean = bank.crops(n, side * scale + BLUR_SIZE - 1)
+        clean = self._crops(bank, n, side * scale + BLUR_SIZE - 1)
         rng = np.random.default_rng((FIRST_TRAINING_KERNEL, int(torch.randint(2**31, ()))))
         fates = draw_batch(rng, n, scale, self.recipe.quality)
         degraded = photograph_batch(clean, scale, fates, bank.generator)
@@ -144,7 +154,7 @@ class _Noise(_Task):
     CLIPPED = 0.5
 
     def __call__(self, bank: Bank, n: int) -> Sample:
-        clean = bank.crops(n, self.recipe.patch)
+        clean = self._crops(bank, n, self.recipe.patch)
         sigma = _uniform(bank, n, self.recipe.sigma)[:, None, None, None]
         noisy = add_noise_batch(clean, sigma.flatten(), bank.generator)
         clipped = _uniform(bank, n, (0, 1))[:, None, None, None] < self.CLIPPED
@@ -165,7 +175,7 @@ class _Blur(_Task):
 
     def __call__(self, bank: Bank, n: int) -> Sample:
         margin = KERNEL_SIZE // 2
-        clean = bank.crops(n, self.recipe.patch + 2 * margin)
+        clean = self._crops(bank, n, self.recipe.patch + 2 * margin)
         self.kernels = self.kernels.to(bank.device)
         chosen = torch.randint(len(self.kernels), (n,), generator=bank.generator, device=bank.device)
         blurred = blur_batch(clean, self.kernels[chosen])
@@ -175,7 +185,7 @@ class _Blur(_Task):
 
 class _Mosaic(_Task):
     def __call__(self, bank: Bank, n: int) -> Sample:
-        clean = bank.crops(n, self.recipe.patch)
+        clean = self._crops(bank, n, self.recipe.patch)
         # All four patterns, so that flipped and turned pictures (self-ensemble) are known as well.
         shifts = torch.randint(0, 2, (n, 2), generator=bank.generator, device=bank.device)
         return Sample(mosaic_batch(clean, shifts), clean)
