@@ -48,6 +48,22 @@ def test_a_network_for_something_else_is_refused(entries, spec, reason):
         sampler(replace(RECIPE, **entries), replace(SPEC, **spec))
 
 
+def test_a_share_of_samples_is_of_pure_colours(bank):
+    task = replace(SPEC, scale=2)
+    clean = sampler(replace(RECIPE, pure=0.5), task)(bank, 64).clean
+    pure = ((clean == 0) | (clean == 255)).flatten(1).all(1)
+    assert 16 < pure.sum() < 48
+    # Not black and white alone: the planes differ.
+    assert sum(len(one.flatten(1).T.unique(dim=0)) > 2 for one in clean[pure]) > 8
+    assert not ((clean == 0) | (clean == 255))[~pure].flatten(1).all(1).any()
+
+
+def test_without_pure_colours_nothing_is_drawn_for_them(bank):
+    first = sampler(RECIPE, replace(SPEC, scale=2))(bank, 4).clean
+    bank.generator.manual_seed(0)
+    assert torch.equal(first, bank.crops(4, 104)[..., 4:-4, 4:-4])
+
+
 def test_mosaics_hold_one_true_sample_per_pixel_in_all_patterns(bank):
     sample = sampler(replace(RECIPE, task="demosaic"), SPEC)(bank, 16)
     kept = sample.degraded == sample.clean
