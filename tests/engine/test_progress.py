@@ -27,6 +27,7 @@ def test_start_names_its_weights():
         "weights": [{"name": "a", "sha256": "0" * 64, "licence": None, "recognised": None}],
         "inputs": 3,
         "notes": [],
+        "ensemble": False,
     }
 
 
