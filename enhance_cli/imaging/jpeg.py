@@ -62,7 +62,8 @@ def estimate_quality(pixels: NDArray[np.uint8]) -> int | None:
     found = _quality(luma)
     if found is not None or min(luma.shape) < 32:
         return found
-    return _quality(luma[_edge(luma) :, _edge(luma.T) :])
+    top, left = _edge(luma), _edge(luma.T)
+    return _quality(luma[top:, left:]) if top or left else None
 
 
 def _quality(luma: NDArray[np.floating]) -> int | None:
