@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+from enhance_cli.engine.memory import MAPPED
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """glibc's numbers, from malloc.h."""
 KEPT = 1 << 30
 """Bytes of free memory that are kept for the next layer: as many as the maps of one tile may take."""
-MAPPED = 32 << 20
-"""Bytes from which on an array is mapped by itself and given back when it goes; glibc takes no more."""
 
 
 def keep_pages() -> None:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine.imaginary import blank
+from enhance_cli.engine.memory import MAPPED
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.engine.tiles import round_up
+from enhance_cli.engine.tiles import Room, round_up
 from enhance_cli.errors import DeviceError, UsageError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -26,8 +27,8 @@ TENSOR_CORES = (7, 0)
 """NVIDIA's first compute capability with them; before, float16 was slower than float32 on most cards."""
 PROBE = 32
 """Side of the picture on which feature maps are measured."""
-WIDEST = 256
-"""Channels of the largest map, at the output's size, that any network is assumed to have."""
+FEW = 1 << 17
+"""Output pixels that need no tiles, whatever the network: 64 channels of them are `MAPPED`."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,18 @@ def prepare(settings: EngineSettings) -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def surely_fits(pixels: int, spec: ArchSpec, device: torch.device) -> bool:
-    """Whether so many input pixels need no measuring of the network: even the largest would take them."""
-    memory, _ = _bounds(device)
-    return pixels * 4 * LIVE_MAPS * WIDEST * spec.scale**2 <= memory
+def surely_fits(pixels: int, spec: ArchSpec) -> bool:
+    """Whether so many input pixels need no measuring of the network."""
+    return pixels * spec.scale**2 <= FEW
 
 
-def tile_pixels(module: nn.Module, spec: ArchSpec, device: torch.device) -> int:
+def room(module: nn.Module, spec: ArchSpec, device: torch.device) -> Room:
     """How many input pixels may go through the network at once, by the size of its feature maps."""
     memory, most = _bounds(device)
-    return min(most, int(memory / (4 * LIVE_MAPS * _largest_map(module, spec))))
+    bytes_per_pixel = 4 * _largest_map(module, spec)
+    most = min(most, int(memory / (LIVE_MAPS * bytes_per_pixel)))
+    # GPUs have torch's own cache of memory, which keeps maps of any size.
+    return Room(most, int(MAPPED / bytes_per_pixel) if device.type == "cpu" else most)
 
 
 def _bounds(device: torch.device) -> tuple[int, int]:

@@ -1,8 +1,11 @@
-"""How much memory this process has taken."""
+"""How much memory this process has taken, and what of it can be kept."""
 
 from __future__ import annotations
 
 import sys
+
+MAPPED = 32 << 20
+"""Bytes from which on glibc, at most, maps an array by itself, and gives it back when it goes."""
 
 
 def peak_megabytes() -> float | None:

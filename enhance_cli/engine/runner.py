@@ -113,7 +113,7 @@ class Runner:
         if count == 1 or self.runtime.device.type == "cpu":
             return 1
         wanted = min(count, self._most)
-        return max(1, self._backend.room(wanted * padded.area) // padded.area)
+        return max(1, self._backend.room(wanted * padded.area).most // padded.area)
 
     def _warn_of_tiles(self, count: int) -> None:
         name, tiling = self.net.name, self.net.spec.tiling

@@ -8,7 +8,7 @@ from torch import nn
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine import device
 from enhance_cli.engine.backends.candidates import CANDIDATES
-from enhance_cli.engine.device import CPU_PIXELS, EXTRAS, prepare, resolve, surely_fits, tile_pixels
+from enhance_cli.engine.device import CPU_PIXELS, EXTRAS, prepare, resolve, room, surely_fits
 from enhance_cli.engine.settings import Backend, EngineSettings
 from enhance_cli.errors import DeviceError, UsageError
 
@@ -116,11 +116,16 @@ def test_impossible_numbers_name_their_flag(wrong):
 
 
 def test_wider_feature_maps_make_smaller_tiles():
-    narrow, wide, wider = (
-        tile_pixels(nn.Conv2d(1, width, 3, padding=1), SPEC, CPU) for width in (1, 512, 1024)
-    )
-    assert narrow == CPU_PIXELS
-    assert wide == pytest.approx(2 * wider, abs=1)
+    narrow, wide, wider = (room(nn.Conv2d(1, width, 3, padding=1), SPEC, CPU) for width in (1, 512, 1024))
+    assert narrow.most == CPU_PIXELS
+    assert wide.most == pytest.approx(2 * wider.most, abs=1)
+    assert (wide.kept, wider.kept) == (16384, 8192)
+
+
+def test_gpus_keep_memory_of_any_size():
+    module = nn.Conv2d(1, 512, 3, padding=1)
+    gpu = room(module, SPEC, torch.device("cuda"))
+    assert gpu.kept == gpu.most > room(module, SPEC, CPU).most
 
 
 def test_maps_that_only_go_into_a_layer_count_too():
@@ -132,20 +137,20 @@ def test_maps_that_only_go_into_a_layer_count_too():
         def forward(self, x):
             return self.join(torch.cat([x] * 512, 1))
 
-    assert tile_pixels(Joins(), SPEC, CPU) == (1 << 30) // (4 * 3 * 512)
+    assert room(Joins(), SPEC, CPU).most == (1 << 30) // (4 * 3 * 512)
 
 
 def test_measuring_maps_leaves_the_network_as_it_was():
     module = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(2, 2000, 1))
     before = module[0].weight.clone()
-    assert tile_pixels(module, SPEC, CPU) == (1 << 30) // (4 * 3 * 4 * 2000)
+    assert room(module, SPEC, CPU).most == (1 << 30) // (4 * 3 * 4 * 2000)
     assert torch.equal(module[0].weight, before)
     assert not module[0]._forward_hooks
 
 
 def test_what_surely_fits_would_fit_by_measure_too():
-    widest = nn.Conv2d(1, 256, 3, padding=1)
-    pixels = tile_pixels(widest, SPEC, CPU)
-    assert surely_fits(pixels, SPEC, CPU)
-    assert not surely_fits(pixels + 1, SPEC, CPU)
-    assert not surely_fits(pixels // 4 + 1, replace(SPEC, scale=2), CPU)
+    pixels = room(nn.Conv2d(1, 64, 3, padding=1), SPEC, CPU).kept
+    assert surely_fits(pixels, SPEC)
+    assert not surely_fits(pixels + 1, SPEC)
+    assert not surely_fits(pixels // 4 + 1, replace(SPEC, scale=2))
+    assert room(nn.Conv2d(1, 512, 3, padding=1), SPEC, CPU).most > pixels

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from enhance_cli.engine.tiles import SMALLEST, Box, choose, plan, round_up, smaller
+from enhance_cli.engine.tiles import SMALLEST, Box, Room, choose, plan, round_up, smaller
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,31 @@ def test_unaligned_pictures_are_refused():
         plan(9, 10, 4, 1, 2)
 
 
+def bound(pixels: int) -> Room:
+    return Room(pixels, pixels)
+
+
 def test_choice_fits_the_bound_and_leaves_small_pictures_whole():
-    assert choose(100, 100, 10_000, 5, 1) == 0
-    side = choose(1000, 1000, 250_000, 10, 8)
-    assert side == choose(5000, 300, 250_000, 10, 8)
+    assert choose(100, 100, bound(10_000), 5, 1) == 0
+    side = choose(1000, 1000, bound(250_000), 10, 8)
+    assert side == choose(5000, 304, bound(250_000), 10, 8)
     assert side % 8 == 0
     assert 240_000 < (side + 2 * 16) ** 2 <= 260_000
 
 
 def test_choice_never_wastes_nearly_all_on_the_halo():
-    assert choose(4000, 4000, 10_000, 100, 1) == 100
-    assert choose(4000, 4000, 100, 1, 1) == SMALLEST
+    assert choose(4000, 4000, bound(10_000), 100, 1) == 100
+    assert choose(4000, 4000, bound(100), 1, 1) == SMALLEST
+
+
+def test_maps_are_kept_where_that_is_worth_the_halos():
+    room = Room(1_000_000, 100_000)
+    assert choose(900, 900, room, 10, 1) == 316 - 20
+    assert choose(900, 900, room, 80, 1) == 0
+    # Cut in two, each piece would be most of the picture.
+    assert choose(317, 317, room, 40, 1) == 0
+    assert choose(316, 316, room, 10, 1) == 0
+    assert choose(2000, 2000, Room(50_000, 100_000), 10, 1) == 223 - 20
 
 
 def test_shrinking_ends():

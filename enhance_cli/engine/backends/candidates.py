@@ -10,11 +10,12 @@ from typing import Any
 
 from enhance_cli.engine.backends import ncnn_net, openvino_net
 from enhance_cli.engine.backends.contract import Backend
-from enhance_cli.engine.backends.converted import Converted, MakeNet, most_pixels
+from enhance_cli.engine.backends.converted import Converted, MakeNet, room
 from enhance_cli.engine.backends.graph import Graph
 from enhance_cli.engine.backends.ncnn_body import NcnnBody
 from enhance_cli.engine.backends.ncnn_net import NcnnNet
 from enhance_cli.engine.backends.openvino_net import OpenvinoNet
+from enhance_cli.engine.tiles import Room
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,13 @@ class Candidate:
         except metadata.PackageNotFoundError:
             return str(self.load().__version__)
 
-    def most(self, graph: Graph) -> int:
-        """Pixels of the largest tile."""
-        return most_pixels(graph, self.maps)
+    def room(self, graph: Graph) -> Room:
+        """For one tile."""
+        return room(graph, self.maps)
 
     def convert(self, graph: Graph) -> Backend:
         """The graph ready to run; Unsupported if the runtime cannot be loaded, or refuses it."""
-        return Converted(graph, self.body, self.tail, self.most(graph))
+        return Converted(graph, self.body, self.tail, self.room(graph))
 
 
 # ncnn adds both sides of Winograd's transform and keeps what it has freed: 9 maps for EDSR, 15 for compact.

@@ -86,7 +86,7 @@ def _fastest(
         if verdict.difference > AGREES:
             problems.append(f"not {one.name}, because {_problem(net, verdict.difference)}")
         else:
-            gains[one] = verdict.gain * ours / _extra_work(one.most(graph), net.spec)
+            gains[one] = verdict.gain * ours / _extra_work(one.room(graph), net.spec)
     order = sorted(gains, key=lambda one: gains[one], reverse=True)
     speeds = ", ".join(f"{gains[one]:.2f} times as long as {one.name}" for one in order)
     why = "; ".join([f"{net.name} takes torch {speeds}"] * bool(speeds) + problems)
@@ -97,11 +97,12 @@ def _fastest(
     return eager, _noted(runtime, "torch", why) if why else runtime
 
 
-def _extra_work(pixels: int, spec: ArchSpec) -> float:
+def _extra_work(room: tiles.Room, spec: ArchSpec) -> float:
     """Area of a tile with its halo over that without, in a picture that does not fit whole."""
     if spec.tile is not None or spec.tiling == "whole":
         return 1.0
-    side = tiles.choose(LARGE, LARGE, pixels, spec.halo, spec.multiple)
+    large = tiles.round_up(LARGE, spec.multiple)
+    side = tiles.choose(large, large, room, spec.halo, spec.multiple)
     return 1.0 if side == 0 else ((side + 2 * spec.halo) / side) ** 2
 
 

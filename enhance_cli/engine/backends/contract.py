@@ -6,6 +6,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from enhance_cli.engine.tiles import Room
+
 
 class Backend(Protocol):
     """A network that is ready to run."""
@@ -17,5 +19,5 @@ class Backend(Protocol):
         out.
         """
 
-    def room(self, wanted: int) -> int:
+    def room(self, wanted: int) -> Room:
         """How many input pixels may go through at once: as many as wanted, or fewer."""

@@ -14,6 +14,8 @@ from enhance_cli.engine import tiles
 from enhance_cli.engine.backends.division import divide, reach
 from enhance_cli.engine.backends.graph import Graph
 from enhance_cli.engine.backends.sizes import LARGE, floats_per_pixel, sizes
+from enhance_cli.engine.memory import MAPPED
+from enhance_cli.engine.tiles import Room
 
 Maps = NDArray[np.float32]
 """(C, H, W)."""
@@ -42,12 +44,12 @@ MakeNet = Callable[[Graph], Net]
 class Converted:
     """A converted network."""
 
-    def __init__(self, graph: Graph, body: MakeNet, tail: MakeNet, most: int) -> None:
-        """`body` makes the net that is given tiles of at most so many pixels, `tail` that of the pieces."""
+    def __init__(self, graph: Graph, body: MakeNet, tail: MakeNet, room: Room) -> None:
+        """`body` makes the net that is given tiles within that room, `tail` that of the pieces."""
         first, rest = divide(graph) or (graph, None)
         self._body = body(first)
         self._enlarger = _Enlarger(rest, tail(rest)) if rest else None
-        self._most = most
+        self._room = room
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """See `Backend`."""
@@ -56,15 +58,16 @@ class Converted:
             y = self._enlarger.run(y)
         return torch.from_numpy(y)[None]
 
-    def room(self, wanted: int) -> int:
+    def room(self, wanted: int) -> Room:
         """See `Backend`."""
-        return min(wanted, self._most)
+        return Room(min(wanted, self._room.most), min(wanted, self._room.kept))
 
 
-def most_pixels(graph: Graph, maps: int) -> int:
+def room(graph: Graph, maps: int) -> Room:
     """Of a tile, for a runtime that has so many maps of the largest size alive at once."""
     first, _ = divide(graph) or (graph, None)
-    return min(MOST_PIXELS, int(BYTES / (4 * maps * floats_per_pixel(first))))
+    bytes_per_pixel = 4 * floats_per_pixel(first)
+    return Room(min(MOST_PIXELS, int(BYTES / (maps * bytes_per_pixel))), int(MAPPED / bytes_per_pixel))
 
 
 class _Enlarger:

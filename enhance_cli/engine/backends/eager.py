@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from enhance_cli.checkpoints.reader import LoadedNet
-from enhance_cli.engine.device import surely_fits, tile_pixels
+from enhance_cli.engine.device import room, surely_fits
+from enhance_cli.engine.tiles import Room
 
 
 class EagerBackend:
@@ -18,7 +19,7 @@ class EagerBackend:
         self._net = net
         self._device = device
         self._ready: nn.Module | None = None
-        self._most: int | None = None
+        self._room: Room | None = None
 
     def __call__(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """See `Backend`."""
@@ -27,14 +28,14 @@ class EagerBackend:
         y = module(x) if condition is None else module(x, condition)
         return y if self._net.spec.output is None else y[self._net.spec.output]
 
-    def room(self, wanted: int) -> int:
+    def room(self, wanted: int) -> Room:
         """See `Backend`."""
         spec = self._net.spec
-        if surely_fits(wanted, spec, self._device):
-            return wanted
-        if self._most is None:
-            self._most = tile_pixels(self._net.module, spec, self._device)
-        return min(wanted, self._most)
+        if surely_fits(wanted, spec):
+            return Room(wanted, wanted)
+        if self._room is None:
+            self._room = room(self._net.module, spec, self._device)
+        return Room(min(wanted, self._room.most), min(wanted, self._room.kept))
 
     def _module(self) -> nn.Module:
         """The network on its device, a copy: the loaded one may serve others.

@@ -18,6 +18,7 @@ from enhance_cli.engine.backends.graph import Graph, Layer, Unsupported
 from enhance_cli.engine.backends.verdicts import Verdict
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.tiles import Room
 from enhance_cli.errors import DeviceError, RestoreError
 from enhance_cli.imaging.picture import Picture
 
@@ -77,7 +78,7 @@ def test_auto_keeps_torch_where_ncnn_is_no_faster_and_says_so(ncnn, verdict):
 def test_narrow_tiles_count_against_ncnn(ncnn, verdict, monkeypatch):
     verdict(1e-6, 1.5)
     assert taken(network())[0] == "ncnn"
-    monkeypatch.setattr(candidates, "most_pixels", lambda graph, maps: 64**2)
+    monkeypatch.setattr(candidates, "room", lambda graph, maps: Room(64**2, 64**2))
     backend, (note,) = taken(network())
     assert backend == "torch"
     assert "1.50" not in note
@@ -385,8 +386,8 @@ class Fake:
     def installed(self):
         return True
 
-    def most(self, graph):
-        return 1 << 20
+    def room(self, graph):
+        return Room(1 << 20, 1 << 20)
 
     def convert(self, graph):
         if self.refuses:

@@ -12,6 +12,7 @@ from enhance_cli.engine.backends.fold import fold
 from enhance_cli.engine.backends.graph import Graph
 from enhance_cli.engine.backends.sizes import floats_per_pixel
 from enhance_cli.engine.backends.trace import trace
+from enhance_cli.engine.tiles import Room
 
 
 def graph_of(name: str, **parameters) -> Graph:
@@ -82,5 +83,5 @@ def test_the_reach_is_what_pieces_must_overlap(candidate, monkeypatch, kernels, 
 
 def test_the_first_part_alone_bounds_the_tiles(ncnn):
     backend = NCNN.convert(graph_of("edsr", scale=4, n_blocks=1, n_feats=64))
-    assert backend.room(10**9) == (2 << 30) // (4 * 14 * 64)
-    assert backend.room(1000) == 1000
+    assert backend.room(10**9) == Room((2 << 30) // (4 * 14 * 64), (32 << 20) // (4 * 64))
+    assert backend.room(1000) == Room(1000, 1000)
