@@ -104,6 +104,16 @@ def test_the_ensemble_is_a_row_of_its_own_with_eight_times_the_work(
     assert often.cost.gmac_per_megapixel == 8 * once.cost.gmac_per_megapixel
 
 
+def test_the_ensemble_is_compared_with_the_ensemble_of_the_paper(
+    root: Path, shipped: str, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+    monkeypatch.setattr("enhance_cli.bench.run.published", lambda *_, **what: asked.append(what["ensemble"]))
+    whole = [replace(dataset, complete=True) for dataset in choose(["Set5"], root)]
+    list(run(plan(whole, Choice(models=("default", "best"), values=Values(scales=(2,))), named=True), CPU))
+    assert asked == [False, True]
+
+
 def test_progress_follows_each_picture(root: Path):
     seen: list[tuple[str, int]] = []
     works = plan(choose(["Set5"], root), Choice(models=(BASELINE_ONLY,)), named=True)
