@@ -1,4 +1,4 @@
-"""Make weights of a `compact` the start of a wider and deeper one that does the same (Net2Net, Chen et al. 2016).
+"""Make weights of a `compact` the start of a larger one that does the same (Net2Net, Chen et al. 2016).
 
     python recipes/widen.py compact-sr-x4-deep --feats 96 --blocks 16 --out start.safetensors
     enhance train recipes/compact-sr-x4-wide.toml --init start.safetensors --data DIR
