@@ -101,9 +101,9 @@ FAILURES = {
     "compact-sr-x4-photo": "Looks painted: leaves, fur, grass and skin become smooth areas between clear "
     "edges; letters less than about twenty pixels high in the result and narrow stripes come back bent or "
     "not at all; where blocks of the JPEG have lost a colour it stays wrong.",
-    "compact-sr-x2-photo": "Grain goes, and with it what is as weak: ripples, freckles, stripes of cloth, feathers "
-    "and hair become smooth between clear edges. Where blocks of the JPEG have lost a colour it stays wrong. A "
-    "clean picture comes out softer than by bicubic.",
+    "compact-sr-x2-photo": "Grain goes, and with it what is as weak: ripples, freckles, stripes of cloth, "
+    "feathers and hair become smooth between clear edges. Where blocks of the JPEG have lost a colour it "
+    "stays wrong. A clean picture comes out softer than by bicubic.",
     "compact-sr-x2": "Stripes of less than about four pixels to a period (cloth, roof tiles, boards) vanish "
     "or come back in a wrong direction, some with false colour; letters six pixels high are hard to "
     "read; leaves and grass are softer than they were.",
