@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine.imaginary import blank
-from enhance_cli.engine.memory import MAPPED
+from enhance_cli.engine.memory import KEPT
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import Room, round_up
 from enhance_cli.errors import DeviceError, UsageError
@@ -27,8 +27,10 @@ TENSOR_CORES = (7, 0)
 """NVIDIA's first compute capability with them; before, float16 was slower than float32 on most cards."""
 PROBE = 32
 """Side of the picture on which feature maps are measured."""
-FEW = 1 << 17
-"""Output pixels that need no tiles, whatever the network: 64 channels of them are `MAPPED`."""
+FEW = KEPT // (4 * 64)
+"""Output pixels that are given whole to any network: 64 channels of them are kept, 682 fit into memory."""
+WIDEST = 256
+"""Channels of the largest map, at the output's size, that any network is assumed to have on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +83,19 @@ def prepare(settings: EngineSettings) -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def surely_fits(pixels: int, spec: ArchSpec) -> bool:
+def surely_fits(pixels: int, spec: ArchSpec, device: torch.device) -> bool:
     """Whether so many input pixels need no measuring of the network."""
-    return pixels * spec.scale**2 <= FEW
+    few = FEW if device.type == "cpu" else GPU_BYTES // (4 * LIVE_MAPS * WIDEST)
+    return pixels * spec.scale**2 <= few
 
 
 def room(module: nn.Module, spec: ArchSpec, device: torch.device) -> Room:
     """How many input pixels may go through the network at once, by the size of its feature maps."""
-    memory, most = _bounds(device)
-    bytes_per_pixel = 4 * _largest_map(module, spec)
-    most = min(most, int(memory / (LIVE_MAPS * bytes_per_pixel)))
+    memory, bound = (CPU_BYTES, CPU_PIXELS) if device.type == "cpu" else (GPU_BYTES, GPU_PIXELS)
+    maps = _maps(module, spec)
+    most = min(bound, int(memory / (4 * LIVE_MAPS * max(maps.largest, 3 * spec.scale**2))))
     # GPUs have torch's own cache of memory, which keeps maps of any size.
-    return Room(most, int(MAPPED / bytes_per_pixel) if device.type == "cpu" else most)
-
-
-def _bounds(device: torch.device) -> tuple[int, int]:
-    """Memory for feature maps in bytes, and the most pixels of a tile."""
-    return (CPU_BYTES, CPU_PIXELS) if device.type == "cpu" else (GPU_BYTES, GPU_PIXELS)
+    return Room(most, int(KEPT / (4 * maps.usual)) if device.type == "cpu" else most)
 
 
 def choose_device(asked: str) -> torch.device:
@@ -169,16 +167,30 @@ def _has_bfloat16(device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def _largest_map(module: nn.Module, spec: ArchSpec) -> float:
-    """Floats per input pixel of the largest map that goes in or out of any layer, on a small black square.
+@dataclass(frozen=True)
+class _Maps:
+    """Floats per input pixel."""
+
+    largest: float
+    """Of all maps that go in or out of any layer."""
+    usual: float
+    """Half of the weights' work is done on maps of at most that size."""
+
+
+def _maps(module: nn.Module, spec: ArchSpec) -> _Maps:
+    """Measured on a small black square.
 
     Really computed: a run without numbers would be free, but torch takes a second to prepare for one.
     """
-    largest = 0
+    largest, weighed = 0, []
 
     def measure(layer: nn.Module, given: tuple[object, ...], out: object) -> None:
         nonlocal largest
-        largest = max([largest, *(x.numel() for x in (*given, out) if isinstance(x, Tensor))])
+        size = max((x.numel() for x in (*given, out) if isinstance(x, Tensor)), default=0)
+        largest = max(largest, size)
+        weights = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+        if isinstance(out, Tensor) and out.ndim == 4 and weights:
+            weighed.append((size, weights * out[0, 0].numel()))
 
     side = round_up(max(PROBE, spec.minimum), spec.multiple)
     hooks = [layer.register_forward_hook(measure) for layer in module.modules()]
@@ -188,4 +200,14 @@ def _largest_map(module: nn.Module, spec: ArchSpec) -> float:
     finally:
         for hook in hooks:
             hook.remove()
-    return max(largest / side**2, 3 * spec.scale**2)
+    return _Maps(largest / side**2, _middle(weighed, largest) / side**2)
+
+
+def _middle(weighed: list[tuple[int, int]], default: int) -> int:
+    """The median of the first numbers, each weighed by the second."""
+    half, so_far = sum(weight for _, weight in weighed) / 2, 0
+    for size, weight in sorted(weighed):
+        so_far += weight
+        if so_far >= half:
+            return size
+    return default

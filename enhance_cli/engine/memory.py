@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 
 MAPPED = 32 << 20
-"""Bytes from which on glibc, at most, maps an array by itself, and gives it back when it goes."""
+"""Bytes from which on glibc maps an array by itself, and gives it back when it goes; it takes no more."""
+KEPT = MAPPED - (16 << 10)
+"""Bytes of the largest array whose memory serves the next one; what is taken off is for its alignment."""
 
 
 def peak_megabytes() -> float | None:

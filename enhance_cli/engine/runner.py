@@ -41,6 +41,7 @@ class Runner:
         self._backend, self.runtime = choose(net, settings, resolve(settings, net.spec))
         self._settings = settings
         self._tile: int | None = settings.tile
+        self._halo = max(net.spec.halo, net.spec.minimum)
         self._most = MOST_AT_ONCE
         self._batch = 1
         self._redone = 0
@@ -77,7 +78,7 @@ class Runner:
         finished = 0
         while True:
             side = self._tile_side(padded[0], padded[1])
-            cut = tiles.plan(padded[0], padded[1], side, max(spec.halo, spec.minimum), spec.multiple)
+            cut = tiles.plan(padded[0], padded[1], side, self._halo, spec.multiple)
             placed = [(tile, tile.core.moved(-spec.margin)) for tile in cut]
             left = [(tile, core, core.clipped(height, width).below(finished)) for tile, core in placed]
             plan = [(tile, core, kept) for tile, core, kept in left if kept.area]
@@ -106,7 +107,11 @@ class Runner:
             return self._tile
         if spec.tile is not None:
             return 0 if max(height, width) <= spec.tile else spec.tile
-        return tiles.choose(height, width, self._backend.room(height * width), spec.halo, spec.multiple)
+        room = self._backend.room(height * width)
+        if spec.tiling == "approximate":
+            # Cut for memory's sake alone: the result depends on the tiles.
+            room = room.for_memory()
+        return tiles.choose(height, width, room, self._halo, spec.multiple)
 
     def _at_once(self, padded: Box, count: int) -> int:
         """How many of so many tiles the network is given at once: one on the CPU, where more gain nothing."""

@@ -25,7 +25,12 @@ class Room:
     most: int
     """For memory's sake."""
     kept: int
-    """For speed's: beyond it each layer's maps are too large for the C library to keep for the next layer."""
+    """For speed's: beyond it each layer's maps are too large for the C library to keep for the next layer.
+    As many as `most` where that makes no difference."""
+
+    def for_memory(self) -> Room:
+        """Without the bound for speed."""
+        return Room(self.most, self.most)
 
 
 @dataclass(frozen=True)
@@ -124,24 +129,30 @@ def _spans(length: int, tile: int, reach: int, multiple: int) -> list[tuple[slic
 def choose(height: int, width: int, room: Room, halo: int, multiple: int) -> int:
     """Side of a core such that core and halo together are within the room; 0 if the picture fits whole.
 
-    Of the two bounds that is taken with which the picture takes less time: small tiles are mostly halo.
+    Of the room's two bounds that is taken with which the picture is less work: small tiles are mostly halo.
+    Height and width as for `plan`.
     """
     bounds = room.most, min(room.most, room.kept)
     sides = [_side(height, width, pixels, halo, multiple) for pixels in bounds]
+    return min(sides, key=lambda side: work(height, width, side, room, halo, multiple))
 
-    def work(side: int) -> float:
-        cut = plan(height, width, side, halo, multiple)
-        return len(cut) * cut[0].padded.area * (FRESH if cut[0].padded.area > room.kept else 1)
 
-    return min(sides, key=work)
+def work(height: int, width: int, side: int, room: Room, halo: int, multiple: int) -> float:
+    """Pixels that the network goes through in tiles of that side, in units of pixels whose maps are kept."""
+    reach = round_up(halo, multiple)
+    rows, columns = (_spans(length, side, reach, multiple) for length in (height, width))
+    # All tiles have the size of the first.
+    (_, down), (_, across) = rows[0], columns[0]
+    area = (down.stop - down.start) * (across.stop - across.start)
+    return len(rows) * len(columns) * area * (FRESH if area > room.kept else 1)
 
 
 def _side(height: int, width: int, pixels: int, halo: int, multiple: int) -> int:
     if height * width <= pixels:
         return 0
-    side = math.isqrt(pixels) - 2 * round_up(halo, multiple)
+    side = math.isqrt(pixels) // multiple * multiple - 2 * round_up(halo, multiple)
     # Below one halo, more than nine tenths of the work would be halo: rather exceed the bound.
-    return round_up(max(side, halo, SMALLEST), multiple)
+    return max(side, round_up(max(halo, SMALLEST), multiple))
 
 
 def smaller(tile: int, multiple: int) -> int | None:

@@ -9,6 +9,7 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine import device
 from enhance_cli.engine.backends.candidates import CANDIDATES
 from enhance_cli.engine.device import CPU_PIXELS, EXTRAS, prepare, resolve, room, surely_fits
+from enhance_cli.engine.memory import KEPT
 from enhance_cli.engine.settings import Backend, EngineSettings
 from enhance_cli.errors import DeviceError, UsageError
 
@@ -119,7 +120,16 @@ def test_wider_feature_maps_make_smaller_tiles():
     narrow, wide, wider = (room(nn.Conv2d(1, width, 3, padding=1), SPEC, CPU) for width in (1, 512, 1024))
     assert narrow.most == CPU_PIXELS
     assert wide.most == pytest.approx(2 * wider.most, abs=1)
-    assert (wide.kept, wider.kept) == (16384, 8192)
+    assert wide.kept == pytest.approx(2 * wider.kept, abs=1)
+
+
+@pytest.mark.parametrize(("blocks", "floats"), [(1, 512), (9, 64)])
+def test_maps_are_kept_by_where_most_of_the_work_is(blocks, floats):
+    body = [nn.Conv2d(64, 64, 3, padding=1) for _ in range(blocks)]
+    module = nn.Sequential(nn.Conv2d(1, 64, 1), *body, nn.Conv2d(64, 512, 3, padding=1), nn.PReLU())
+    found = room(module, SPEC, CPU)
+    assert found.most == (1 << 30) // (4 * 3 * 512)
+    assert found.kept == KEPT // (4 * floats)
 
 
 def test_gpus_keep_memory_of_any_size():
@@ -148,9 +158,11 @@ def test_measuring_maps_leaves_the_network_as_it_was():
     assert not module[0]._forward_hooks
 
 
-def test_what_surely_fits_would_fit_by_measure_too():
+def test_what_surely_fits_is_not_cut_by_measure_either():
     pixels = room(nn.Conv2d(1, 64, 3, padding=1), SPEC, CPU).kept
-    assert surely_fits(pixels, SPEC)
-    assert not surely_fits(pixels + 1, SPEC)
-    assert not surely_fits(pixels // 4 + 1, replace(SPEC, scale=2))
-    assert room(nn.Conv2d(1, 512, 3, padding=1), SPEC, CPU).most > pixels
+    assert surely_fits(pixels, SPEC, CPU)
+    assert not surely_fits(pixels + 1, SPEC, CPU)
+    assert not surely_fits(pixels // 4 + 1, replace(SPEC, scale=2), CPU)
+    assert room(nn.Conv2d(1, 682, 3, padding=1), SPEC, CPU).most > pixels
+    gpu = torch.device("cuda")
+    assert surely_fits(room(nn.Conv2d(1, 256, 3, padding=1), SPEC, gpu).most, SPEC, gpu)

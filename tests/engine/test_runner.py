@@ -261,6 +261,18 @@ def test_networks_that_average_warn_only_when_they_are_tiled(load):
     assert Restorer(net, CPU).restore(GRAY).warnings == ()
 
 
+def test_what_is_cut_for_speed_alone_gives_the_same_result(load):
+    torch.manual_seed(0)
+    wide = nn.Sequential(nn.Conv2d(1, 128, 3, padding=1), nn.Conv2d(128, 1, 3, padding=1))
+    shown = Picture(np.random.default_rng(0).integers(0, 256, (400, 400, 1), np.uint8))
+    cut = Restorer(load(wide, colour="gray", halo=2), CPU).restore(shown)
+    whole = Restorer(load(wide, colour="gray", halo=2), replace(CPU, tile=0)).restore(shown)
+    assert (cut.tiles, whole.tiles) == (4, 1)
+    assert np.abs(cut.picture.pixels.astype(int) - whole.picture.pixels).max() <= 1
+    average = load(wide, colour="gray", halo=2, tiling="approximate")
+    assert Restorer(average, CPU).restore(shown).tiles == 1
+
+
 def test_networks_that_need_all_are_never_tiled(load):
     restored = Restorer(load(lambda x: x, colour="gray", tiling="whole"), replace(CPU, tile=64)).restore(GRAY)
     assert restored.tiles == 1

@@ -28,6 +28,8 @@ class Candidate:
     tail: MakeNet
     maps: int
     """How many maps of the largest size are alive at once."""
+    kept: bool
+    """Whether it is faster on maps of which memory is kept."""
     pays: float
     """Gain over torch, on the probe, from which it is taken unasked."""
     load: Callable[[], Any]
@@ -49,7 +51,7 @@ class Candidate:
 
     def room(self, graph: Graph) -> Room:
         """For one tile."""
-        return room(graph, self.maps)
+        return room(graph, self.maps, self.kept)
 
     def convert(self, graph: Graph) -> Backend:
         """The graph ready to run; Unsupported if the runtime cannot be loaded, or refuses it."""
@@ -58,9 +60,9 @@ class Candidate:
 
 # ncnn adds both sides of Winograd's transform and keeps what it has freed: 9 maps for EDSR, 15 for compact.
 # Its gain shrinks with the size of the tiles: taken from 1.05 on, it lost a sixth on AIM.
-NCNN = Candidate("ncnn", NcnnBody, NcnnNet, 14, 1.2, ncnn_net.load)
+NCNN = Candidate("ncnn", NcnnBody, NcnnNet, 14, True, 1.2, ncnn_net.load)
 # Measured: 2 maps for DnCNN, 4 for AIM and compact, 5 for EDSR; 7 for unet, whose maps are small.
 # Its gain grows: AIM 1.14 to 1.21 on the probe, 1.5 on pictures of 640x480. Below 1.12 it was taken where a
 # disturbed comparison had made ncnn look slow.
-OPENVINO = Candidate("openvino", OpenvinoNet, OpenvinoNet, 5, 1.12, openvino_net.load)
+OPENVINO = Candidate("openvino", OpenvinoNet, OpenvinoNet, 5, False, 1.12, openvino_net.load)
 CANDIDATES = (NCNN, OPENVINO)

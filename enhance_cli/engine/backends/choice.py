@@ -98,12 +98,12 @@ def _fastest(
 
 
 def _extra_work(room: tiles.Room, spec: ArchSpec) -> float:
-    """Area of a tile with its halo over that without, in a picture that does not fit whole."""
+    """Work for each pixel of a picture that does not fit whole, which is what halos and large maps add."""
     if spec.tile is not None or spec.tiling == "whole":
         return 1.0
     large = tiles.round_up(LARGE, spec.multiple)
-    side = tiles.choose(large, large, room, spec.halo, spec.multiple)
-    return 1.0 if side == 0 else ((side + 2 * spec.halo) / side) ** 2
+    how = room.for_memory() if spec.tiling == "approximate" else room, spec.halo, spec.multiple
+    return tiles.work(large, large, tiles.choose(large, large, *how), *how) / large**2
 
 
 def _problem(net: LoadedNet, difference: float) -> str:

@@ -31,7 +31,7 @@ class EagerBackend:
     def room(self, wanted: int) -> Room:
         """See `Backend`."""
         spec = self._net.spec
-        if surely_fits(wanted, spec):
+        if surely_fits(wanted, spec, self._device):
             return Room(wanted, wanted)
         if self._room is None:
             self._room = room(self._net.module, spec, self._device)

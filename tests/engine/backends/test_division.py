@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.engine.backends import converted
-from enhance_cli.engine.backends.candidates import NCNN
+from enhance_cli.engine.backends.candidates import NCNN, OPENVINO
 from enhance_cli.engine.backends.division import divide, reach
 from enhance_cli.engine.backends.fold import fold
 from enhance_cli.engine.backends.graph import Graph
@@ -83,5 +83,6 @@ def test_the_reach_is_what_pieces_must_overlap(candidate, monkeypatch, kernels, 
 
 def test_the_first_part_alone_bounds_the_tiles(ncnn):
     backend = NCNN.convert(graph_of("edsr", scale=4, n_blocks=1, n_feats=64))
-    assert backend.room(10**9) == Room((2 << 30) // (4 * 14 * 64), (32 << 20) // (4 * 64))
+    assert backend.room(10**9) == Room((2 << 30) // (4 * 14 * 64), ((32 << 20) - (16 << 10)) // (4 * 64))
+    assert OPENVINO.room(graph_of("edsr", scale=4, n_blocks=1, n_feats=64)) == Room(1 << 20, 1 << 20)
     assert backend.room(1000) == Room(1000, 1000)
