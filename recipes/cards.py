@@ -87,8 +87,11 @@ LIMITS = {
     "Too high a sigma smooths texture.",
     "deblur": "Trained on seeded uniform motion blur of 3 to 10 pixels; blur that varies over the picture, "
     "strong noise and defocus are only partly undone.",
-    "compact-sr-x4-photo": "Trained on pictures that were blurred, noisy and compressed: takes what is fine "
-    "and weak for noise, and is worse than bicubic on clean pictures that were only shrunk.",
+    **dict.fromkeys(
+        ("compact-sr-x2-photo", "compact-sr-x4-photo"),
+        "Trained on pictures that were blurred, noisy and compressed: takes what is fine and weak for noise, "
+        "and is worse than bicubic on clean pictures that were only shrunk.",
+    ),
     "unet-dejpeg-photo": "Trained on noisy pictures that were resized and compressed twice: takes grain for "
     "noise, and changes clean pictures more than the usual weights do.",
     "demosaic": "Trained on clean 8-bit pictures with a Bayer mosaic: raw files need white balance and gamma "
