@@ -17,7 +17,7 @@ import torch
 from enhance_cli.arch.unet import UNet
 from enhance_cli.checkpoints import store
 from enhance_cli.checkpoints.catalog import find
-from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights, save_file
+from enhance_cli.checkpoints.reader import LoadedNet, load_file, save_file
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 PARAMETERS = {"n_colours": 1, "n_feats": 4, "condition": "quality"}
@@ -62,41 +62,6 @@ def test_only_gray_unets_become_colour(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["colours.py", "unet-denoise-rgb", "--out", str(tmp_path / "a")])
     with pytest.raises(SystemExit, match="unet-denoise-rgb is no unet of one colour"):
         module.main()
-    assert not list(tmp_path.iterdir())
-
-
-def widen(monkeypatch, name: str, feats: int, blocks: int, out: Path) -> None:
-    line = ["widen.py", name, "--feats", str(feats), "--blocks", str(blocks), "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", line)
-    script("widen").main()
-
-
-def test_a_larger_compact_begins_as_the_smaller_one_and_can_learn(tmp_path, monkeypatch):
-    out = tmp_path / "large.safetensors"
-    widen(monkeypatch, "compact-sr-x4", 52, 8, out)
-    small, large = load_weights(find("compact-sr-x4")), load_file(out)
-    assert large.parameters == {**small.parameters, "n_feats": 52, "n_blocks": 8}
-    assert large.metadata["spread_from"] == small.sha256
-    x = torch.rand(2, 3, 20, 24)
-    with torch.inference_mode():
-        torch.testing.assert_close(large.module(x), small.module(x), atol=1e-5, rtol=0)
-    large.module.requires_grad_(True)(x).square().mean().backward()
-    body, tail = large.module.body, large.module.tail
-    fresh = (tail.weight.grad[:, 48:], body[0].conv1.weight.grad[:48, 48:], body[7].conv2.weight.grad)
-    assert all(gradient.ne(0).float().mean() > 0.9 for gradient in fresh)
-
-
-@pytest.mark.parametrize(
-    ("name", "feats", "blocks", "problem"),
-    [
-        ("compact-sr-x4", 40, 6, "wider or deeper"),
-        ("compact-sr-x4", 48, 5, "wider or deeper"),
-        ("unet-deblur", 64, 8, "no compact"),
-    ],
-)
-def test_only_a_smaller_compact_grows(tmp_path, monkeypatch, name, feats, blocks, problem):
-    with pytest.raises(SystemExit, match=problem):
-        widen(monkeypatch, name, feats, blocks, tmp_path / "large.safetensors")
     assert not list(tmp_path.iterdir())
 
 
