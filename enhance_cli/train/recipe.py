@@ -64,8 +64,6 @@ class Recipe:
     """Name of shipped weights to start from; tensors that do not fit start fresh."""
     shrink: tuple[float, ...] = (1.0,)
     """Factors, each drawn for as many batches, by which clean crops are shrunk: more and sharper pictures."""
-    vivid: float = 0.0
-    """Share of clean crops whose colours are made strong, since few photographs have such."""
     pure: float = 0.0
     """Share of clean crops in which every plane is made black and white, so that pure colours are known."""
     photo: bool = False
@@ -147,7 +145,6 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "lr": POSITIVE,
     "clip": POSITIVE,
     "warmup": SHARE,
-    "vivid": SHARE,
     "pure": SHARE,
     "ema": SHARE,
     "scales": (_list_of(_is_count), "a list of positive whole numbers"),

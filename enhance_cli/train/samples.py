@@ -26,8 +26,6 @@ FIRST_TRAINING_KERNEL = 1_000_000
 N_TRAINING_KERNELS = 1024
 SHIFTED = 0.25
 """Share of JPEG batches whose 8x8 grid does not start at the patch's corner, as in a cropped JPEG."""
-VIVID = (1.5, 5.0)
-"""How many times the saturation of a photograph may be raised; petals and fruit reach the cube's faces."""
 CONDITIONS: dict[Task, Condition] = {"denoise": "sigma", "dejpeg": "quality"}
 """What a task can tell a network."""
 
@@ -88,13 +86,14 @@ class _Task:
         self.recipe, self.spec = recipe, spec
 
     def _crops(self, bank: Bank, n: int, side: int) -> Tensor:
-        """Clean crops, (N, C, side, side) in 0..255, some with stronger colours or of pure ones alone."""
+        """Clean crops, (N, C, side, side) in 0..255, some of them of pure colours alone."""
         clean = bank.crops(n, side)
-        if self.recipe.vivid:
-            clean = torch.where(_chosen(bank, n, self.recipe.vivid), _vivid(bank, clean), clean)
-        if self.recipe.pure:
-            clean = torch.where(_chosen(bank, n, self.recipe.pure), _pure(bank, clean), clean)
-        return clean
+        if not self.recipe.pure:
+            return clean
+        chosen = _uniform(bank, n, (0, 1))[:, None, None, None] < self.recipe.pure
+        # A threshold for each plane: flat areas of the colour cube's corners, with hard edges.
+        thresholds = _uniform(bank, n * clean.shape[1], (32, 224)).reshape(n, -1, 1, 1)
+        return torch.where(chosen, (clean > thresholds) * 255.0, clean)
 
 
 class _Sr(_Task):
@@ -190,26 +189,6 @@ class _Mosaic(_Task):
         # All four patterns, so that flipped and turned pictures (self-ensemble) are known as well.
         shifts = torch.randint(0, 2, (n, 2), generator=bank.generator, device=bank.device)
         return Sample(mosaic_batch(clean, shifts), clean)
-
-
-def _chosen(bank: Bank, n: int, share: float) -> Tensor:
-    return _uniform(bank, n, (0, 1))[:, None, None, None] < share
-
-
-def _vivid(bank: Bank, clean: Tensor) -> Tensor:
-    """Crops whose saturation is `VIVID` times what it was, their planes in any order."""
-    n, planes = clean.shape[:2]
-    order = _uniform(bank, n * planes, (0, 1)).reshape(n, planes).argsort(1)
-    shuffled = clean.take_along_dim(order[:, :, None, None], 1)
-    gray = shuffled.mean(1, keepdim=True)
-    times = _uniform(bank, n, VIVID)[:, None, None, None]
-    return (gray + times * (shuffled - gray)).round().clamp(0, 255)
-
-
-def _pure(bank: Bank, clean: Tensor) -> Tensor:
-    """Crops of which every plane is black and white: areas of the colour cube's corners, with hard edges."""
-    n, planes = clean.shape[:2]
-    return (clean > _uniform(bank, n * planes, (32, 224)).reshape(n, -1, 1, 1)) * 255.0
 
 
 def _uniform(bank: Bank, n: int, bounds: tuple[float, float]) -> Tensor:

@@ -10,7 +10,7 @@ from enhance_cli.degrade.bicubic import enlarge_batch
 from enhance_cli.errors import UsageError
 from enhance_cli.train.data import Bank
 from enhance_cli.train.recipe import Recipe
-from enhance_cli.train.samples import _vivid, sampler
+from enhance_cli.train.samples import sampler
 
 RECIPE = Recipe(name="t", arch="unet", task="sr", packs=("p",), patch=48, batch=4, lr=1e-3, budget="1m")
 SPEC = ArchSpec(colour="rgb", halo=1)
@@ -56,31 +56,6 @@ def test_a_share_of_samples_is_of_pure_colours(bank):
     # Not black and white alone: the planes differ.
     assert sum(len(one.flatten(1).T.unique(dim=0)) > 2 for one in clean[pure]) > 8
     assert not ((clean == 0) | (clean == 255))[~pure].flatten(1).all(1).any()
-
-
-def test_a_share_of_samples_has_stronger_colours(bank):
-    task = replace(SPEC, scale=2)
-    plain = sampler(RECIPE, task)(bank, 64).clean
-    bank.generator.manual_seed(0)
-    clean = sampler(replace(RECIPE, vivid=0.5), task)(bank, 64).clean
-
-    def saturation(x):
-        return (x - x.mean(1, keepdim=True)).abs().mean((1, 2, 3))
-
-    vivid = (clean != plain).flatten(1).any(1)
-    assert 16 < vivid.sum() < 48
-    assert saturation(clean[vivid]).mean() > 1.5 * saturation(plain[vivid]).mean()
-    assert torch.equal(clean, clean.round().clamp(0, 255))
-    # Lightness stays where nothing is cut off, and the strongest plane is not always the same.
-    inside = ((clean > 0) & (clean < 255)).all(1) & vivid[:, None, None]
-    assert (clean.mean(1) - plain.mean(1))[inside].abs().max() < 1
-    strongest = clean.mean((2, 3)).argmax(1) != plain.mean((2, 3)).argmax(1)
-    assert strongest[vivid].any()
-
-
-def test_gray_has_no_colours_to_make_stronger(bank):
-    gray = bank.crops(4, 64).mean(1, keepdim=True).round()
-    assert torch.equal(_vivid(bank, gray), gray)
 
 
 def test_without_pure_colours_nothing_is_drawn_for_them(bank):
