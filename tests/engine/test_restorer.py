@@ -144,9 +144,9 @@ def test_flat_pictures_stay_flat_up_to_their_border(weights, colour):
     condition = weights.condition_range[0] if weights.condition_range else None
     shown = Picture(np.full((24, 17, 3), colour, np.uint8))
     restored = Restorer(load_weights(weights), CPU).restore(shown, condition=condition)
-    # Trained before `pure` was known: blue comes out up to 25 levels too light.
-    known = weights.name == "unet-demosaic" and colour == (0, 0, 255)
-    assert np.abs(restored.picture.pixels.astype(int) - colour).max() <= (25 if known else 12)
+    # Of a mosaic of red three samples of four are black: up to 14 levels are spread into them.
+    known = weights.name == "unet-demosaic" and colour == (255, 0, 0)
+    assert np.abs(restored.picture.pixels.astype(int) - colour).max() <= (15 if known else 12)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
