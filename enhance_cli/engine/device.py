@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine.imaginary import blank
-from enhance_cli.engine.memory import KEPT
+from enhance_cli.engine.memory import LARGEST_KEPT
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import Room, round_up
 from enhance_cli.errors import DeviceError, UsageError
@@ -27,7 +27,7 @@ TENSOR_CORES = (7, 0)
 """NVIDIA's first compute capability with them; before, float16 was slower than float32 on most cards."""
 PROBE = 32
 """Side of the picture on which feature maps are measured."""
-FEW = KEPT // (4 * 64)
+FEW = LARGEST_KEPT // (4 * 64)
 """Output pixels that are given whole to any network: 64 channels of them are kept, 682 fit into memory."""
 WIDEST = 256
 """Channels of the largest map, at the output's size, that any network is assumed to have on a GPU."""
@@ -95,7 +95,7 @@ def room(module: nn.Module, spec: ArchSpec, device: torch.device) -> Room:
     maps = _maps(module, spec)
     most = min(bound, int(memory / (4 * LIVE_MAPS * max(maps.largest, 3 * spec.scale**2))))
     # GPUs have torch's own cache of memory, which keeps maps of any size.
-    return Room(most, int(KEPT / (4 * maps.usual)) if device.type == "cpu" else most)
+    return Room(most, int(LARGEST_KEPT / (4 * maps.usual)) if device.type == "cpu" else most)
 
 
 def choose_device(asked: str) -> torch.device:

@@ -6,7 +6,7 @@ import sys
 
 MAPPED = 32 << 20
 """Bytes from which on glibc maps an array by itself, and gives it back when it goes; it takes no more."""
-KEPT = MAPPED - (16 << 10)
+LARGEST_KEPT = MAPPED - (16 << 10)
 """Bytes of the largest array whose memory serves the next one; what is taken off is for its alignment."""
 
 

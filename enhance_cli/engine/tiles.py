@@ -28,6 +28,10 @@ class Room:
     """For speed's: beyond it each layer's maps are too large for the C library to keep for the next layer.
     As many as `most` where that makes no difference."""
 
+    def within(self, pixels: int) -> Room:
+        """For a picture of so many pixels."""
+        return Room(min(pixels, self.most), min(pixels, self.kept))
+
     def for_memory(self) -> Room:
         """Without the bound for speed."""
         return Room(self.most, self.most)

@@ -9,7 +9,7 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.engine import device
 from enhance_cli.engine.backends.candidates import CANDIDATES
 from enhance_cli.engine.device import CPU_PIXELS, EXTRAS, prepare, resolve, room, surely_fits
-from enhance_cli.engine.memory import KEPT
+from enhance_cli.engine.memory import LARGEST_KEPT
 from enhance_cli.engine.settings import Backend, EngineSettings
 from enhance_cli.errors import DeviceError, UsageError
 
@@ -129,7 +129,7 @@ def test_maps_are_kept_by_where_most_of_the_work_is(blocks, floats):
     module = nn.Sequential(nn.Conv2d(1, 64, 1), *body, nn.Conv2d(64, 512, 3, padding=1), nn.PReLU())
     found = room(module, SPEC, CPU)
     assert found.most == (1 << 30) // (4 * 3 * 512)
-    assert found.kept == KEPT // (4 * floats)
+    assert found.kept == LARGEST_KEPT // (4 * floats)
 
 
 def test_gpus_keep_memory_of_any_size():

@@ -28,8 +28,8 @@ class Candidate:
     tail: MakeNet
     maps: int
     """How many maps of the largest size are alive at once."""
-    kept: bool
-    """Whether it is faster on maps of which memory is kept."""
+    small_tiles: bool
+    """Whether it is faster where memory of the maps is kept."""
     pays: float
     """Gain over torch, on the probe, from which it is taken unasked."""
     load: Callable[[], Any]
@@ -51,7 +51,7 @@ class Candidate:
 
     def room(self, graph: Graph) -> Room:
         """For one tile."""
-        return room(graph, self.maps, self.kept)
+        return room(graph, self.maps, self.small_tiles)
 
     def convert(self, graph: Graph) -> Backend:
         """The graph ready to run; Unsupported if the runtime cannot be loaded, or refuses it."""

@@ -14,7 +14,7 @@ from enhance_cli.engine import tiles
 from enhance_cli.engine.backends.division import divide, reach
 from enhance_cli.engine.backends.graph import Graph
 from enhance_cli.engine.backends.sizes import LARGE, floats_per_pixel, sizes
-from enhance_cli.engine.memory import KEPT
+from enhance_cli.engine.memory import LARGEST_KEPT
 from enhance_cli.engine.tiles import Room
 
 Maps = NDArray[np.float32]
@@ -60,18 +60,18 @@ class Converted:
 
     def room(self, wanted: int) -> Room:
         """See `Backend`."""
-        return Room(min(wanted, self._room.most), min(wanted, self._room.kept))
+        return self._room.within(wanted)
 
 
-def room(graph: Graph, maps: int, kept: bool) -> Room:
+def room(graph: Graph, maps: int, small_tiles: bool) -> Room:
     """Of a tile, for a runtime that has so many maps of the largest size alive at once.
 
-    `kept`: whether it is faster on maps of which memory is kept.
+    `small_tiles`: whether it is faster where memory of the maps is kept.
     """
     first, _ = divide(graph) or (graph, None)
     bytes_per_pixel = 4 * floats_per_pixel(first)
     most = min(MOST_PIXELS, int(BYTES / (maps * bytes_per_pixel)))
-    return Room(most, int(KEPT / bytes_per_pixel) if kept else most)
+    return Room(most, int(LARGEST_KEPT / bytes_per_pixel) if small_tiles else most)
 
 
 class _Enlarger:

@@ -35,7 +35,7 @@ class EagerBackend:
             return Room(wanted, wanted)
         if self._room is None:
             self._room = room(self._net.module, spec, self._device)
-        return Room(min(wanted, self._room.most), min(wanted, self._room.kept))
+        return self._room.within(wanted)
 
     def _module(self) -> nn.Module:
         """The network on its device, a copy: the loaded one may serve others.
