@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from enhance_cli.arch.contract import Task
-from enhance_cli.engine.compare import eight_bit
 from enhance_cli.engine.models import Model
 from enhance_cli.engine.progress import ConditionFrom
 from enhance_cli.imaging import jpeg, noise
 from enhance_cli.imaging.colour import to_float
 from enhance_cli.imaging.picture import Picture
+from enhance_cli.metrics.measure import eight_bit
 
 UNTRACED_QUALITY = 90.0
 """What dejpeg assumes of a picture that shows no JPEG; most coarser ones show, unless they were resized."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 
 from enhance_cli.engine.batch import Job, OnTile
 from enhance_cli.engine.belt import Belt
-from enhance_cli.engine.compare import figures, untreated
 from enhance_cli.engine.models import Model, Models
 from enhance_cli.engine.mosaics import restore_mosaic
 from enhance_cli.engine.plan import Plan
@@ -26,6 +24,7 @@ from enhance_cli.imaging import files
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture, joined
+from enhance_cli.metrics import measure
 
 FALLBACK_FORMAT = "PNG"
 """On standard output, and for inputs whose format cannot be written."""
@@ -241,10 +240,11 @@ class Enhancement:
         if source.reference is None:
             return None, None
         clean = source.reference.pixels
-        border = math.ceil(self._factor(source)) if self._plan.task == "sr" else 0
-        before = untreated(self._plan.task, source.picture, *source.target)
+        width, height = source.target
+        before = measure.baseline(self._plan.task, source.picture.pixels, height, width)
         metrics, baseline = (
-            figures(self._plan.task, pixels, clean, border=border) for pixels in (result.pixels, before)
+            measure.measure(self._plan.task, pixels, clean, self._factor(source))
+            for pixels in (result.pixels, before)
         )
         return metrics, baseline
 
