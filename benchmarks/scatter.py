@@ -4,12 +4,12 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from xml.etree.ElementTree import Element, tostring
 
 from child import REPO
 
 sys.path.insert(0, str(REPO))
 
-from enhance_cli.bench.reports.markup import Markup, tag
 from enhance_cli.bench.reports.plots import nice_ticks
 
 WIDTH, HEIGHT, COLUMNS = 320, 220, 3
@@ -56,13 +56,22 @@ def drawn(panels: Sequence[Panel], axis: str) -> str:
         for i, panel in enumerate(panels)
     ]
     size = f"0 0 {COLUMNS * WIDTH} {rows * HEIGHT}"
-    return (
-        tag("svg", tag("style", Markup(STYLE)), *placed, xmlns="http://www.w3.org/2000/svg", viewBox=size)
-        + "\n"
-    )
+    svg = tag("svg", tag("style", STYLE), *placed, xmlns="http://www.w3.org/2000/svg", viewBox=size)
+    return tostring(svg, encoding="unicode") + "\n"
 
 
-def _panel(panel: Panel, decades: tuple[int, int], axis: str) -> list[Markup]:
+def tag(name: str, *children: Element | str, **attributes: object) -> Element:
+    """One element; `class_` stands for `class`, `text_anchor` for `text-anchor`."""
+    element = Element(name, {key.rstrip("_").replace("_", "-"): str(x) for key, x in attributes.items()})
+    for child in children:
+        if isinstance(child, str):
+            element.text = child
+        else:
+            element.append(child)
+    return element
+
+
+def _panel(panel: Panel, decades: tuple[int, int], axis: str) -> list[Element]:
     ticks = nice_ticks(*(pick(one.decibels for one in panel.points) for pick in (min, max)))
     place = _Place(decades, ticks[0], ticks[-1])
     bottom = place.y(ticks[0])
@@ -104,7 +113,7 @@ class _Place:
         return round(TOP + share * (HEIGHT - TOP - BOTTOM), 1)
 
 
-def _marks(place: _Place, points: Sequence[Point]) -> Iterator[Markup]:
+def _marks(place: _Place, points: Sequence[Point]) -> Iterator[Element]:
     """Dots and their names, where the curve does not pass: it rises from left to right."""
     free = math.inf
     for point in points:

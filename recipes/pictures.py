@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from enhance_cli.bench.protocols.blur import MotionBlur
-from enhance_cli.bench.protocols.contract import Clean, Setting
+from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.mosaic import Mosaic
 from enhance_cli.bench.protocols.noise import Noise
@@ -21,6 +21,7 @@ from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.imaging.files import read
+from enhance_cli.metrics.measure import EightBit
 
 ROOT = Path(__file__).parents[1]
 COLOUR = (("astronaut", 84, 110), ("cat", 36, 120))
@@ -72,7 +73,7 @@ def setting_of(weights: Weights) -> Setting:
     return Mosaic()
 
 
-def strip(restorers: Sequence[Restorer], setting: Setting, name: str, top: int, left: int) -> Clean:
+def strip(restorers: Sequence[Restorer], setting: Setting, name: str, top: int, left: int) -> EightBit:
     """Doing nothing, results and original side by side, (SIDE, width, C)."""
     clean = np.asarray(read(ROOT / "examples" / "reference" / f"{name}.png").pixels, np.uint8)
     case = setting.degrade(clean, seed=1)

@@ -19,11 +19,12 @@ import numpy as np
 from PIL import Image
 
 from enhance_cli.bench.papers import DATA
-from enhance_cli.bench.protocols.contract import Case, Metrics, Setting
+from enhance_cli.bench.protocols.contract import Case, Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.mosaic import Mosaic
 from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.protocols.sr import SuperResolution
+from enhance_cli.metrics.measure import Metrics
 from enhance_cli.metrics.psnr import psnr
 
 SETS = ("Set5", "Set14", "BSD100", "Classic5", "LIVE1", "Set12", "BSD68", "CBSD68")

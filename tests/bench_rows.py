@@ -1,6 +1,6 @@
 """Rows for the tests of the reports."""
 
-from enhance_cli.bench.gates import Offence
+from enhance_cli.bench.gates import MissedGate
 from enhance_cli.bench.papers import Published
 from enhance_cli.bench.report import Cost, Row, Score
 
@@ -36,17 +36,8 @@ def row(
     return Row(**(given | {"model": model, "setting": setting} | other))
 
 
-def offence(**other) -> Offence:
+def missed(
+    *, metric: str = "psnr_y", required: float = 35.0, reason: str = "--min-psnr", **of_row
+) -> MissedGate:
     """A row that does not reach 35 dB."""
-    given = {
-        "task": "sr",
-        "dataset": "Set5",
-        "setting": "x2",
-        "protocol": "matlab-y",
-        "model": "net",
-        "metric": "psnr_y",
-        "measured": 33.0,
-        "required": 35.0,
-        "reason": "--min-psnr",
-    }
-    return Offence(**(given | other))
+    return MissedGate(row(**of_row), metric, required, reason)

@@ -1,42 +1,48 @@
-"""Fetches test sets: over HTTP with resuming, checked by sha256, unpacked, then moved into place at once."""
+"""Fetches a test set: downloads its archive, checks it by sha256, unpacks it and moves the set into place."""
 
 from __future__ import annotations
 
+import errno
+import lzma
 import re
-import shutil
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
-from pathlib import Path
-from urllib.error import HTTPError, URLError
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+
+import pooch
+from requests import RequestException
 
 import enhance_cli
-from enhance_cli.bench.datasets import BUILTIN, KNOWN, Dataset, Source, at, canonical, found_in
-from enhance_cli.bench.datasets.layouts import read_folder
-from enhance_cli.bench.datasets.match import folders
-from enhance_cli.bench.unpack import Limits, unpack
-from enhance_cli.checkpoints.store import digest_of
+from enhance_cli.bench.datasets.find import Dataset, at, found_in
+from enhance_cli.bench.datasets.known import BUILTIN, KNOWN_SETS, Archive, canonical
+from enhance_cli.bench.datasets.layouts import folders, read_folder
 from enhance_cli.errors import EnhanceError, UsageError
 
-CHUNK = 1 << 18
-TIMEOUT = 60
-"""Seconds without a byte."""
+CHUNK_BYTES = 1 << 18
+TIMEOUT_SECONDS = 60
 MOST_BYTES = 64 << 30
-"""Where neither we nor the server know how much is to come."""
+"""Of an archive whose size is not on record."""
+MOST_FILES = 100_000
+"""Of an archive."""
+RATIO, ALLOWANCE_BYTES = 20, 64 << 20
+"""An archive may hold this many times its own size and this much: pictures are compressed already."""
+NAME_LENGTH = 80
+"""Characters of a name in a message; archives may hold names without end."""
+DAMAGE = (
+    *(OSError, EOFError, MemoryError, ValueError, RuntimeError),
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
+)
+"""What the libraries raise for archives that are not as they should be."""
 
 OnBytes = Callable[[int, int | None], None]
-"""Called with bytes done so far and bytes in all, None where nobody knows."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What a server sends: from which byte on, and how many there are in all."""
-
-    start: int
-    total: int | None
+"""Called with the bytes that have arrived and the bytes in all, None where the server does not say."""
+Member = TypeVar("Member", tarfile.TarInfo, zipfile.ZipInfo)
 
 
 def get(
@@ -46,47 +52,30 @@ def get(
     url: str | None = None,
     sha256: str | None = None,
     on_bytes: OnBytes = lambda done, total: None,
-    limits: Limits | None = None,
 ) -> Dataset:
-    """Fetch a set into `root/NAME`, from where it is known to lie or from `url`; gives what is there then.
+    """Fetch a set into `root/NAME`, from the address on record or from `url`, and return what is there then.
 
-    What an interrupted transfer left in `root/.NAME.get` is gone on with. The set appears complete under its
-    name or not at all. Raises UsageError if there is no address, no checksum or the set is there already, and
-    EnhanceError if the transfer, the checksum or the archive fails.
+    The set appears complete under its name or not at all. Raises UsageError if there is no address, no
+    checksum or the set is there already, and EnhanceError if the transfer, the checksum or the archive fails.
     """
     name = canonical(name)
-    source = _source(name, root, url, sha256)
+    archive = _archive_of(name, root, url, sha256)
     target = root / name
     there = [found.folder for found in (found_in(root) if root.is_dir() else ()) if found.name == name]
     if there or target.exists():
         raise UsageError(f"{name} is there already, in {[*there, target][0]}; remove it to fetch it again")
-    work = root / f".{name}.get"
-    fresh = work / "unpacked"
     try:
-        work.mkdir(parents=True, exist_ok=True)
-        # Under its checksum: what is left of another archive is not gone on with.
-        archive = work / f"{source.sha256[:16]}.part"
-        fetch(source, archive, on_bytes)
-        shutil.rmtree(fresh, ignore_errors=True)
-        try:
-            unpack(archive, fresh, limits)
-            _set_in(fresh, source).rename(target)
-        except EnhanceError:
-            archive.unlink()
-            raise
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(work, ignore_errors=True)
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=root) as place:
+            unpack(download(archive, Path(place), on_bytes), Path(place, "unpacked"))
+            _set_in(Path(place, "unpacked"), archive).rename(target)
     except OSError as error:
-        raise EnhanceError(f"cannot write to {root} ({error.strerror}); {name} is not there") from error
-    finally:
-        # Unless there is something to go on with.
-        with suppress(OSError):
-            work.rmdir()
+        reason = error.strerror or " ".join(str(error).split())
+        raise EnhanceError(f"cannot write to {root} ({reason}); {name} is not there") from error
     return at(target)
 
 
-def _source(name: str, root: Path, url: str | None, sha256: str | None) -> Source:
+def _archive_of(name: str, root: Path, url: str | None, sha256: str | None) -> Archive:
     if name == BUILTIN:
         raise UsageError(f"{BUILTIN} comes with the package; there is nothing to fetch")
     if not re.fullmatch(r"\w[\w .+-]*", name):
@@ -98,17 +87,17 @@ def _source(name: str, root: Path, url: str | None, sha256: str | None) -> Sourc
             raise UsageError(f"--url {url} is no http:// or https:// address")
         if not re.fullmatch("[0-9a-fA-F]{64}", sha256):
             raise UsageError(f"--sha256 {sha256} is not 64 hexadecimal digits")
-        return Source(url=url, sha256=sha256.lower())
-    known = KNOWN.get(name)
+        return Archive(url=url, sha256=sha256.lower())
+    known = KNOWN_SETS.get(name)
     if known is None:
-        sets = ", ".join(one.name for one in KNOWN.values() if one.source)
+        sets = ", ".join(one.name for one in KNOWN_SETS.values() if one.archive)
         raise UsageError(f"no test set {name!r} is known; give --url URL --sha256 HEX, or one of: {sets}")
-    if known.source is None:
+    if known.archive is None:
         raise UsageError(
             f"no address with a known checksum is on record for {name}: put its pictures into {root / name} "
             f"yourself, from {known.home}, or give --url URL --sha256 HEX"
         )
-    return known.source
+    return known.archive
 
 
 def _is_address(url: str) -> bool:
@@ -119,101 +108,120 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _set_in(folder: Path, source: Source) -> Path:
+class _Transfer:
+    """The progress bar that pooch drives. It also stops a server that sends more than it should."""
+
+    def __init__(self, archive: Archive, on_bytes: OnBytes) -> None:
+        self._archive, self._on_bytes = archive, on_bytes
+        self._done = 0
+        self.total = 0
+        """Set by pooch; 0 where the server does not say."""
+
+    def update(self, n_bytes: int) -> None:
+        """So many bytes more have arrived; of the last piece fewer."""
+        most = self._archive.bytes or MOST_BYTES
+        self._done += n_bytes
+        if max(self.total, self._done - CHUNK_BYTES) > most:
+            raise EnhanceError(f"{self._archive.url} sends more than {most} bytes; nothing was kept")
+        self._on_bytes(min(self._done, self.total or self._done), self.total or None)
+
+    def reset(self) -> None:
+        """Count from 0 again."""
+        self._done = 0
+
+    def close(self) -> None:
+        """The transfer is over."""
+
+
+def download(archive: Archive, folder: Path, on_bytes: OnBytes = lambda done, total: None) -> Path:
+    """Download the archive into `folder` and return its path; raises EnhanceError and keeps nothing then."""
+    pooch.get_logger().setLevel("WARNING")
+    fetcher = pooch.HTTPDownloader(
+        progressbar=_Transfer(archive, on_bytes),
+        chunk_size=CHUNK_BYTES,
+        timeout=TIMEOUT_SECONDS,
+        headers={"User-Agent": f"enhance/{enhance_cli.__version__}", "Accept-Encoding": "identity"},
+    )
+    try:
+        return Path(pooch.retrieve(archive.url, archive.sha256, "archive", folder, downloader=fetcher))
+    except RequestException as error:
+        answer = error.response
+        told = str(error) if answer is None else f"{answer.status_code} {answer.reason}"
+        raise EnhanceError(f"{archive.url} cannot be fetched ({' '.join(told.split())})") from error
+    except ValueError as error:
+        raise EnhanceError(
+            f"{archive.url} has another sha256 than {archive.sha256[:12]}..., which was expected; "
+            "nothing was kept"
+        ) from error
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the files of a zip or tar archive into the new folder `folder`.
+
+    Raises EnhanceError if it is neither, is damaged, holds too much, or has a member that is no plain file or
+    folder within it (an absolute path, "..", a link, a device), and OSError if the disk is full. What was
+    written until then stays.
+    """
+    folder.mkdir(parents=True)
+    try:
+        if tarfile.is_tarfile(archive):
+            with tarfile.open(archive) as tar:
+                # Not by the argument `filter`, which early releases of Python 3.10 do not know.
+                tar.extraction_filter = getattr(tarfile, "data_filter", None)
+                tar.extractall(folder, _checked(archive, tar))
+        elif zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as zipped:
+                for member in _checked(archive, zipped.infolist()):
+                    zipped.extract(member, folder)
+        else:
+            raise EnhanceError(f"{archive.name} is neither a zip nor a tar archive")
+    except DAMAGE as error:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # The path of a file that cannot be written may be as long as its maker liked.
+        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = _short(" ".join(told.split())) or type(error).__name__
+        raise EnhanceError(f"{archive.name} cannot be unpacked ({reason})") from error
+
+
+def _checked(archive: Path, members: Iterable[Member]) -> Iterator[Member]:
+    """The members to be unpacked, one by one; raises EnhanceError at the first that must not be."""
+    most = left = RATIO * archive.stat().st_size + ALLOWANCE_BYTES
+    for number, member in enumerate(members):
+        name, size, is_plain = _described(member)
+        parts = PurePosixPath(name).parts
+        left -= size
+        if number >= MOST_FILES:
+            raise EnhanceError(f"{archive.name} holds more than {MOST_FILES} files; not unpacked")
+        if name.startswith("/") or ".." in parts or any(mark in name for mark in "\\:\0"):
+            told = f"a member {_short(name)!r} that leads out of its folder"
+            raise EnhanceError(f"{archive.name} has {told}; not unpacked")
+        if not is_plain:
+            raise EnhanceError(f"{archive.name} has a link or device {_short(name)!r}; not unpacked")
+        if left < 0:
+            raise EnhanceError(f"{archive.name} unpacks to more than {most} bytes; not unpacked")
+        if parts[:1] != ("__MACOSX",):
+            yield member
+
+
+def _described(member: Any) -> tuple[str, int, bool]:
+    """The name of a member, the bytes it unpacks to, and whether it is a plain file or a folder."""
+    if isinstance(member, tarfile.TarInfo):
+        return member.name, member.size, member.isreg() or member.isdir()
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    return member.filename, member.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= NAME_LENGTH else f"{text[:NAME_LENGTH]}..."
+
+
+def _set_in(folder: Path, archive: Archive) -> Path:
     """The outermost folder in which the set lies: archives wrap theirs in one or two more."""
     place = folder
     while read_folder(place) is None:
         inside = folders(place)
         if len(inside) != 1:
-            raise EnhanceError(f"{source.url} holds no test set in a layout that is known; nothing was kept")
+            raise EnhanceError(f"{archive.url} holds no test set in a layout that is known; nothing was kept")
         place = inside[0]
     return place
-
-
-def fetch(source: Source, part: Path, on_bytes: OnBytes = lambda done, total: None) -> None:
-    """Bring `part` to the whole, checked archive, going on where it ends.
-
-    Raises EnhanceError; `part` is kept if the transfer broke off, or may have where nobody knows the length,
-    and removed if it turned out wrong. One that was gone on with and came out wrong is fetched again from
-    its start, unless it grew and may grow on.
-    """
-    had = _size(part)
-    whole = _transfer(source, part, on_bytes)
-    if had and digest_of(part) != source.sha256 and (whole or _size(part) <= had):
-        part.unlink()
-        # Nobody breaks off twice at one byte.
-        whole = _transfer(source, part, on_bytes) or _size(part) == had
-    if (found := digest_of(part)) == source.sha256:
-        return
-    if not whole:
-        raise EnhanceError(
-            f"{source.url} ended after {_size(part)} bytes with another sha256 than expected, and the server "
-            "does not say how many there are: it may have broken off; run it again to go on"
-        )
-    part.unlink()
-    raise EnhanceError(
-        f"{source.url} has sha256 {found[:12]}..., expected was {source.sha256[:12]}...; nothing was kept"
-    )
-
-
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
-def _transfer(source: Source, part: Path, on_bytes: OnBytes) -> bool:
-    """Fetch what `part` lacks; gives whether that is all, False where nobody knows the length."""
-    have = _size(part)
-    if source.bytes is not None and have >= source.bytes:
-        return True
-    headers = {"User-Agent": f"enhance/{enhance_cli.__version__}", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
-    try:
-        with urlopen(
-            Request(source.url, headers=headers), timeout=TIMEOUT
-        ) as response:  # http or https: _source
-            return _copy(response, source, part, have, on_bytes)
-    except HTTPError as error:
-        error.close()
-        # Nothing beyond what we have: the checksum tells whether it is the whole.
-        if not (error.code == 416 and have):
-            raise EnhanceError(f"{source.url} cannot be fetched ({error.code} {error.reason})") from error
-        return True
-    except (OSError, HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        text = " ".join(str(reason).split()) or type(reason).__name__
-        raise EnhanceError(f"{source.url} cannot be fetched ({text}); run it again to go on") from error
-
-
-def _copy(response: HTTPResponse, source: Source, part: Path, have: int, on_bytes: OnBytes) -> bool:
-    offer = _offer(response)
-    if offer.start not in (0, have):
-        raise EnhanceError(f"{source.url}: the server sent bytes from {offer.start} on instead of {have}")
-    if None not in (source.bytes, offer.total) and source.bytes != offer.total:
-        raise EnhanceError(f"{source.url} has {offer.total} bytes, expected were {source.bytes}; not fetched")
-    total = source.bytes or offer.total
-    done = offer.start
-    with part.open("ab" if offer.start else "wb") as file:
-        on_bytes(done, total)
-        while chunk := response.read(CHUNK):
-            done += len(chunk)
-            if done > (total or MOST_BYTES):
-                break
-            file.write(chunk)
-            on_bytes(done, total)
-    if done > (total or MOST_BYTES):
-        part.unlink()
-        raise EnhanceError(f"{source.url} sends more than {total or MOST_BYTES} bytes; nothing was kept")
-    if total and done < total:
-        raise EnhanceError(f"{source.url} broke off at {done} of {total} bytes; run it again to go on")
-    return total is not None
-
-
-def _offer(response: HTTPResponse) -> Offer:
-    length = response.headers.get("Content-Length", "")
-    if response.status == 206:
-        given = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-        if given is None:
-            raise EnhanceError(f"{response.url}: the server does not say which part it sends")
-        return Offer(int(given[1]), None if given[2] == "*" else int(given[2]))
-    return Offer(0, int(length) if length.isdigit() else None)

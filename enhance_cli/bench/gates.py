@@ -9,44 +9,50 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.bench.plan import Work
-from enhance_cli.bench.protocols.contract import Metrics
+from enhance_cli.bench.plan import PlannedRow
 from enhance_cli.bench.report import Row
 from enhance_cli.errors import GateError, UsageError
 from enhance_cli.imaging.files import write_atomic
+from enhance_cli.metrics.gates import below, first_of
+from enhance_cli.metrics.measure import Metrics
 
 SCHEMA = 2
 """1 had rows of the ensemble under the network's plain name."""
 SSIM_SHARE = 0.05
 """SSIM may fall by this share of the tolerance in dB: 0.0005 for 0.01 dB."""
 DIGITS = 6
-MOST_NAMED = 5
 LOWER_IS_BETTER = ("lpips", "dists", "niqe")
 """Metrics that no gate judges: theirs is another direction, and another scale."""
 Key = tuple[str, str, str, str]
+KEY = ("task", "dataset", "setting", "model")
 CONDITIONS = ("protocol", "seed", "images")
 """What must be alike, or two figures cannot be compared."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Offence:
+@dataclass(frozen=True)
+class MissedGate:
     """A figure that misses its gate."""
 
-    task: str
-    dataset: str
-    setting: str
-    protocol: str
-    model: str
+    row: Row
     metric: str
-    measured: float
     required: float
     reason: str
     """Which gate: "--min-psnr", "baseline"."""
 
+    @property
+    def model(self) -> str:
+        """The network, or what doing nothing is called."""
+        return self.row.model or self.row.baseline_name
+
+    @property
+    def measured(self) -> float:
+        """The figure."""
+        return self.row.metrics[self.metric]
+
     def __str__(self) -> str:
         digits = 5 if self.metric.startswith("ssim") else 3
         figures = f"{self.metric} {self.measured:.{digits}f} < {self.required:.{digits}f}"
-        return f"{self.dataset} {self.setting} {self.model}: {figures} ({self.reason})"
+        return f"{self.row.dataset} {self.row.setting} {self.model}: {figures} ({self.reason})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +67,13 @@ class Gates:
     psnr: float | None = None
     ssim: float | None = None
 
-    def check(self, works: Sequence[Work], *, seed: int) -> None:
-        """UsageError, before anything is computed, for what could not be judged afterwards."""
+    def check(self, plan: Sequence[PlannedRow], *, seed: int) -> None:
+        """Raise UsageError, before anything is computed, for what could not be judged afterwards."""
         if self.update and self.baseline is None:
             raise UsageError("--update-baseline needs --baseline FILE")
         if (self.baseline, self.psnr, self.ssim) == (None, None, None):
             return
-        idle = next((work for work in works if work.net is None), None)
+        idle = next((planned for planned in plan if planned.net is None), None)
         if idle is not None:
             where = f"{idle.dataset.name} {idle.setting.name}"
             raise UsageError(
@@ -75,35 +81,32 @@ class Gates:
             )
         if self.baseline is not None:
             known = read_baseline(self.baseline, new=self.update)
-            for work in works if not self.update else ():
-                _check_alike(_conditions_of(work, seed), known, self.baseline)
+            for planned in plan if not self.update else ():
+                _check_alike(_conditions_of(planned, seed), known, self.baseline)
 
-    def judge(self, rows: Sequence[Row]) -> list[Offence]:
+    def judge(self, rows: Sequence[Row]) -> list[MissedGate]:
         """Every figure that misses a gate; writes the baseline if that was asked for."""
-        offences = below_floors(rows, psnr=self.psnr, ssim=self.ssim)
+        missed = below_floors(rows, psnr=self.psnr, ssim=self.ssim)
         if self.baseline is not None and self.update:
             update_baseline(rows, self.baseline)
         elif self.baseline is not None:
-            offences += below_baseline(rows, self.baseline, tolerance=self.tolerance)
-        return offences
+            missed += below_baseline(rows, self.baseline, tolerance=self.tolerance)
+        return missed
 
 
-def below_floors(rows: Sequence[Row], *, psnr: float | None, ssim: float | None) -> list[Offence]:
+def below_floors(rows: Sequence[Row], *, psnr: float | None, ssim: float | None) -> list[MissedGate]:
     """Every row whose mean PSNR or SSIM (on Y where that is measured) lies below its floor."""
-    floors = {"psnr": psnr, "ssim": ssim}
     return [
-        _offence(row, metric, floor, f"--min-{kind}")
+        MissedGate(row, metric, floor, f"--min-{metric.removesuffix('_y')}")
         for row in rows
-        for kind, floor in floors.items()
-        for metric in row.metrics
-        if floor is not None and metric in (kind, f"{kind}_y") and not row.metrics[metric] >= floor
+        for metric, floor in below(row.metrics, {"psnr": psnr, "ssim": ssim})
     ]
 
 
-def below_baseline(rows: Sequence[Row], path: Path, *, tolerance: float) -> list[Offence]:
+def below_baseline(rows: Sequence[Row], path: Path, *, tolerance: float) -> list[MissedGate]:
     """Every figure that is worse than the baseline's by more than `tolerance` dB (SSIM: a twentieth of it).
 
-    UsageError if the file cannot be used, has no such row, or made it under other conditions.
+    Raises UsageError if the file cannot be used, has no such row, or made it under other conditions.
     """
     known = read_baseline(path)
     found = []
@@ -122,7 +125,7 @@ def below_baseline(rows: Sequence[Row], path: Path, *, tolerance: float) -> list
 
 
 def update_baseline(rows: Sequence[Row], path: Path) -> None:
-    """Write the rows into the baseline; other rows stay.  WriteError or UsageError if that cannot be."""
+    """Write the rows into the baseline; other rows stay. Raises WriteError or UsageError if it cannot be."""
     known = read_baseline(path, new=True)
     known |= {_key(entry): entry for entry in (_entry(row) for row in rows if row.model is not None)}
     text = json.dumps({"schema": SCHEMA, "rows": [known[key] for key in sorted(known)]}, indent=1)
@@ -130,7 +133,7 @@ def update_baseline(rows: Sequence[Row], path: Path) -> None:
 
 
 def read_baseline(path: Path, *, new: bool = False) -> dict[Key, dict[str, Any]]:
-    """The rows of a baseline file by task, dataset, setting and model; UsageError in one line.
+    """The rows of a baseline file by task, dataset, setting and model; raises UsageError in one line.
 
     `new`: it is to be written, and may not be there yet.
     """
@@ -151,20 +154,16 @@ def read_baseline(path: Path, *, new: bool = False) -> dict[Key, dict[str, Any]]
     return {_key(row): row for row in rows}
 
 
-def raise_if_any(offences: Sequence[Offence]) -> None:
-    """GateError that names the offenders."""
-    if not offences:
-        return
-    named = "; ".join(map(str, offences[:MOST_NAMED]))
-    more = f"; and {len(offences) - MOST_NAMED} more" if len(offences) > MOST_NAMED else ""
-    raise GateError(f"{named}{more}")
+def raise_if_any(missed: Sequence[MissedGate]) -> None:
+    """Raise GateError that names the figures that missed their gates."""
+    if missed:
+        raise GateError(first_of([str(one) for one in missed], "; "))
 
 
 def _is_entry(row: Any) -> bool:
-    words = ("task", "dataset", "setting", "model", "protocol")
     return (
         isinstance(row, dict)
-        and all(isinstance(row.get(word), str) for word in words)
+        and all(isinstance(row.get(word), str) for word in (*KEY, "protocol"))
         and all(isinstance(row.get(word), int) for word in ("seed", "images"))
         and isinstance(row.get("metrics"), dict)
         and all(isinstance(value, (int, float, type(None))) for value in row["metrics"].values())
@@ -175,34 +174,25 @@ def _entry(row: Row) -> dict[str, Any]:
     metrics = {
         name: round(value, DIGITS) if math.isfinite(value) else None for name, value in row.metrics.items()
     }
-    return {
-        "task": row.task,
-        "dataset": row.dataset,
-        "setting": row.setting,
-        "model": row.model,
-        "protocol": row.protocol,
-        "seed": row.seed,
-        "images": len(row.scores),
-        "weights": row.weights,
-        "metrics": metrics,
-    }
+    words = {word: getattr(row, word) for word in (*KEY, "protocol", "seed")}
+    return {**words, "images": len(row.scores), "weights": row.weights, "metrics": metrics}
 
 
-def _conditions_of(work: Work, seed: int) -> dict[str, Any]:
-    """What a row of that work will say of itself."""
+def _conditions_of(planned: PlannedRow, seed: int) -> dict[str, Any]:
+    """What a row of that plan will say of itself."""
     return {
-        "task": work.setting.task,
-        "dataset": work.dataset.name,
-        "setting": work.setting.name,
-        "model": work.model,
-        "protocol": work.label,
+        "task": planned.setting.task,
+        "dataset": planned.dataset.name,
+        "setting": planned.setting.name,
+        "model": planned.model,
+        "protocol": planned.protocol,
         "seed": seed,
-        "images": len(work.dataset.images),
+        "images": len(planned.dataset.images),
     }
 
 
 def _check_alike(now: dict[str, Any], known: dict[Key, dict[str, Any]], path: Path) -> dict[str, Any]:
-    """The baseline's row of the same name; UsageError if there is none, or it was measured otherwise."""
+    """The baseline's row of that name; raises UsageError if there is none or it was measured otherwise."""
     before, name = known.get(_key(now)), " ".join(now[word] for word in ("dataset", "setting", "model"))
     if before is None:
         raise UsageError(f"baseline {path} has no row for {name}; --update-baseline adds it")
@@ -215,7 +205,7 @@ def _check_alike(now: dict[str, Any], known: dict[Key, dict[str, Any]], path: Pa
     return before
 
 
-def _worse(row: Row, before: Metrics, tolerance: float) -> Iterator[Offence]:
+def _worse(row: Row, before: Metrics, tolerance: float) -> Iterator[MissedGate]:
     for metric, exact in row.metrics.items():
         if metric in LOWER_IS_BETTER:
             continue
@@ -226,21 +216,7 @@ def _worse(row: Row, before: Metrics, tolerance: float) -> Iterator[Offence]:
         required = math.inf if required is None else required
         slack = tolerance * (SSIM_SHARE if metric.startswith("ssim") else 1)
         if not measured >= required - slack:
-            yield _offence(row, metric, required, f"baseline, tolerance {slack:g}")
-
-
-def _offence(row: Row, metric: str, required: float, reason: str) -> Offence:
-    return Offence(
-        task=row.task,
-        dataset=row.dataset,
-        setting=row.setting,
-        protocol=row.protocol,
-        model=row.model or row.baseline_name,
-        metric=metric,
-        measured=row.metrics[metric],
-        required=required,
-        reason=reason,
-    )
+            yield MissedGate(row, metric, required, f"baseline, tolerance {slack:g}")
 
 
 def _key(entry: dict[str, Any]) -> Key:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from enhance_cli.bench.gates import Offence
-from enhance_cli.bench.plan import Work
+from enhance_cli.bench.gates import MissedGate
+from enhance_cli.bench.plan import PlannedRow
 from enhance_cli.bench.report import Row
 from enhance_cli.bench.reports.html import HtmlReport
 from enhance_cli.bench.reports.junit import to_junit
 from enhance_cli.bench.reports.tables import to_csv, to_markdown
-from enhance_cli.bench.run import Shown
+from enhance_cli.bench.run import ShownPictures
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.files import write_atomic
 
@@ -32,7 +32,7 @@ class Outputs:
     """The command line, for the page."""
 
     def check(self, baseline: Path | None = None) -> None:
-        """UsageError, before anything is computed, for places where no file can be.
+        """Raise UsageError, before anything is computed, for places where no file can be.
 
         `baseline` is to be written as well.
         """
@@ -49,17 +49,17 @@ class Outputs:
             if not (there.is_dir() and os.access(there, os.W_OK)):
                 raise UsageError(f"no page can be written into {self.html}; name another folder")
 
-    def show(self, work: Work, shown: Shown) -> None:
+    def show(self, planned: PlannedRow, shown: ShownPictures) -> None:
         """Take note of the pictures behind a score."""
         if self._page:
-            self._page.on_shown(work, shown)
+            self._page.on_shown(planned, shown)
 
-    def write(self, rows: Sequence[Row], offences: Sequence[Offence]) -> tuple[Path, ...]:
-        """Write all reports, each whole or not at all; WriteError if one cannot be written."""
+    def write(self, rows: Sequence[Row], missed: Sequence[MissedGate]) -> tuple[Path, ...]:
+        """Write all reports, each whole or not at all; raises WriteError if one cannot be written."""
         texts = {
             self.csv: lambda: to_csv(rows),
             self.markdown: lambda: to_markdown(rows),
-            self.junit: lambda: to_junit(rows, offences),
+            self.junit: lambda: to_junit(rows, missed),
         }
         written = []
         for path, text in texts.items():
@@ -67,7 +67,7 @@ class Outputs:
                 write_atomic(path, text().encode())
                 written.append(path)
         if self._page:
-            written.append(self._page.finish(rows, offences))
+            written.append(self._page.finish(rows, missed))
         return tuple(written)
 
     @cached_property

@@ -26,7 +26,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Known:
+class PublishedNetwork:
     """A network as a paper has it."""
 
     method: str
@@ -39,44 +39,44 @@ class Known:
     """Its name with self-ensemble; None: with "+" behind."""
 
 
-METHODS: dict[str, tuple[Known, ...]] = {
-    "arcnn": (Known("ARCNN", {"fast": False}),),
-    "csnln": (Known("CSNLN", {"n_feats": 128, "depth": 12}),),
+METHODS: dict[str, tuple[PublishedNetwork, ...]] = {
+    "arcnn": (PublishedNetwork("ARCNN", {"fast": False}),),
+    "csnln": (PublishedNetwork("CSNLN", {"n_feats": 128, "depth": 12}),),
     "dncnn": (
-        Known("CDnCNN", {"n_colours": 3, "n_feats": 64}),
-        Known("DnCNN-3", {"n_colours": 1, "n_feats": 64, "n_layers": 20}, ("sr", "dejpeg")),
-        Known("DnCNN-B", {"n_colours": 1, "n_feats": 64, "n_layers": 20}, ("denoise",)),
-        Known("DnCNN-S", {"n_colours": 1, "n_feats": 64, "n_layers": 17}, ("denoise",)),
+        PublishedNetwork("CDnCNN", {"n_colours": 3, "n_feats": 64}),
+        PublishedNetwork("DnCNN-3", {"n_colours": 1, "n_feats": 64, "n_layers": 20}, ("sr", "dejpeg")),
+        PublishedNetwork("DnCNN-B", {"n_colours": 1, "n_feats": 64, "n_layers": 20}, ("denoise",)),
+        PublishedNetwork("DnCNN-S", {"n_colours": 1, "n_feats": 64, "n_layers": 17}, ("denoise",)),
     ),
     "edsr": (
-        Known("EDSR", {"n_blocks": 32, "n_feats": 256}),
-        Known("EDSR-baseline", {"n_blocks": 16, "n_feats": 64}),
+        PublishedNetwork("EDSR", {"n_blocks": 32, "n_feats": 256}),
+        PublishedNetwork("EDSR-baseline", {"n_blocks": 16, "n_feats": 64}),
     ),
-    "fdncnn": (Known("FDnCNN", {"n_feats": 64, "n_layers": 20}),),
+    "fdncnn": (PublishedNetwork("FDnCNN", {"n_feats": 64, "n_layers": 20}),),
     "ffdnet": (
-        Known("FFDNet", {"n_colours": 1, "n_feats": 64, "n_layers": 15}),
-        Known("FFDNet", {"n_colours": 3, "n_feats": 96, "n_layers": 12}),
+        PublishedNetwork("FFDNet", {"n_colours": 1, "n_feats": 64, "n_layers": 15}),
+        PublishedNetwork("FFDNet", {"n_colours": 3, "n_feats": 96, "n_layers": 12}),
     ),
-    "ircnn": (Known("IRCNN", {"n_feats": 64}),),
-    "mdsr": (Known("MDSR", {"n_blocks": 80, "n_feats": 64}),),
-    "memnet": (Known("MemNet", {}),),
+    "ircnn": (PublishedNetwork("IRCNN", {"n_feats": 64}),),
+    "mdsr": (PublishedNetwork("MDSR", {"n_blocks": 80, "n_feats": 64}),),
+    "memnet": (PublishedNetwork("MemNet", {}),),
     "mimo_unet": (
-        Known("MIMO-UNet", {"n_res": 8, "n_feats": 32}, ensemble=""),
-        Known("MIMO-UNet+", {"n_res": 20, "n_feats": 32}),
+        PublishedNetwork("MIMO-UNet", {"n_res": 8, "n_feats": 32}, ensemble=""),
+        PublishedNetwork("MIMO-UNet+", {"n_res": 20, "n_feats": 32}),
     ),
-    "rcan": (Known("RCAN", {"n_groups": 10, "n_blocks": 20, "n_feats": 64}),),
-    "rnan": (Known("RNAN", {"n_groups": 10, "n_feats": 64}),),
-    "san": (Known("SAN", {"n_groups": 20, "n_blocks": 10, "n_feats": 64}),),
-    "srcnn": (Known("SRCNN", {"n_colours": 1}),),
-    "srresnet": (Known("SRResNet", {"n_blocks": 16, "n_feats": 64}),),
-    "vdsr": (Known("VDSR", {"n_colours": 1, "n_layers": 20, "n_feats": 64}),),
+    "rcan": (PublishedNetwork("RCAN", {"n_groups": 10, "n_blocks": 20, "n_feats": 64}),),
+    "rnan": (PublishedNetwork("RNAN", {"n_groups": 10, "n_feats": 64}),),
+    "san": (PublishedNetwork("SAN", {"n_groups": 20, "n_blocks": 10, "n_feats": 64}),),
+    "srcnn": (PublishedNetwork("SRCNN", {"n_colours": 1}),),
+    "srresnet": (PublishedNetwork("SRResNet", {"n_blocks": 16, "n_feats": 64}),),
+    "vdsr": (PublishedNetwork("VDSR", {"n_colours": 1, "n_layers": 20, "n_feats": 64}),),
 }
 """By key in the registry; the first that fits is the one.  ESPCN and FSRCNN come in too many sizes."""
 USUAL: dict[Task, tuple[str, ...]] = {
     "sr": ("matlab-y", "y-only"),
     "dejpeg": ("jpeg-y", "jpeg-rgb"),
     "denoise": ("awgn",),
-    "deblur": ("motion",),
+    "deblur": ("motion", "real"),
     "demosaic": ("bayer",),
 }
 """Protocols by which the tables were made."""
@@ -115,7 +115,7 @@ def published(
     return _cells().get((_table(task, gray), dataset, column, plus if ensemble else known.method))
 
 
-def _fits(known: Known, parameters: Parameters, task: Task) -> bool:
+def _fits(known: PublishedNetwork, parameters: Parameters, task: Task) -> bool:
     same = all(parameters.get(key) == value for key, value in known.parameters.items())
     return same and (not known.tasks or task in known.tasks)
 

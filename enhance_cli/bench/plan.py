@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import get_args
 
 from enhance_cli.arch.contract import Task
-from enhance_cli.bench.datasets import KNOWN, Dataset
-from enhance_cli.bench.protocols.choice import SIGMAS, TASKS, Values, settings
-from enhance_cli.bench.protocols.contract import Setting, label
-from enhance_cli.bench.protocols.jpeg import JpegColour
+from enhance_cli.bench.datasets.find import Dataset
+from enhance_cli.bench.datasets.known import KNOWN_SETS
+from enhance_cli.bench.protocols.choice import PROTOCOLS, SIGMAS, Values, settings
+from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights
 from enhance_cli.errors import UsageError
 
-READY = ("matlab-y", "rgb", "jpeg-y", "jpeg-rgb", "awgn", "awgn-8bit", "motion", "bayer")
-"""Protocols under which inputs found beside a set are taken; the others say how inputs are made."""
 BASELINE_ONLY = "none"
 """The model name that runs no network."""
-
 
 Load = Callable[[catalog.Weights], LoadedNet]
 
@@ -44,7 +41,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Work:
+class PlannedRow:
     """One row to be measured."""
 
     dataset: Dataset
@@ -62,25 +59,30 @@ class Work:
     @property
     def inputs(self) -> tuple[Path, ...] | None:
         """Ready-made inputs; None where they are made from the clean pictures."""
-        ready = self.dataset.inputs.get(self.setting.name)
-        return ready if self.dataset.paired or self.setting.protocol in READY else None
+        found = self.dataset.inputs.get(self.setting.inputs)
+        return found if self.dataset.paired or self.setting.takes_inputs else None
 
     @property
-    def label(self) -> str:
+    def protocol(self) -> str:
         """The protocol and what else decides the figures, as rows tell it."""
-        return label(self.setting) + (", inputs given" if self.inputs else "")
+        made_elsewhere = self.inputs and not self.setting.needs_inputs
+        return self.setting.label + (", inputs given" if made_elsewhere else "")
 
 
 @dataclass(frozen=True)
-class Candidate:
+class NamedWeights:
     """Weights that the user named; what they are fed depends on what they are to do."""
 
     name: str
     tasks: tuple[Task, ...]
     net_for: Callable[[Setting], LoadedNet]
 
+    def task_on(self, dataset: Dataset) -> Task:
+        """What they are measured for on a set, of the several things that they may be able to do."""
+        return next((task for task in dataset.tasks if task in self.tasks), self.tasks[0])
 
-def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[Work, ...]:
+
+def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[PlannedRow, ...]:
     """Every row to be measured, before anything is computed.
 
     `named` says whether the user named the sets: then each is measured for the task asked for, whatever
@@ -88,36 +90,33 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[W
     nothing to do, ModelError for an unknown model or a bad weights file.
     """
     load = cache(load_weights)
-    candidates = [*_shelf(choice, load), *(_file(path, choice) for path in dict.fromkeys(choice.weights))]
-    _check_names("models", [one.name for one in candidates])
+    files = [_from_file(path, choice) for path in dict.fromkeys(choice.weights)]
+    weights = [*_from_catalog(choice, load), *files]
+    _check_names("models", [one.name for one in weights])
     _check_names("sets", [dataset.name for dataset in datasets])
     asked = _tasks_asked(choice)
-    works = [
-        work
+    rows = [
+        row
         for dataset in datasets
-        for task in _tasks_of(dataset, asked, candidates, named=named)
-        for setting in settings(task, choice.values)
-        for work in _works(dataset, setting, candidates, choice, load)
+        for task in _tasks_of(dataset, asked, weights, named=named)
+        for setting in settings(task, choice.values, dataset.protocol)
+        if _is_measurable(dataset, setting)
+        for row in _rows(dataset, setting, weights, choice, load)
     ]
-    used = {work.net.name for work in works if work.net}
-    idle = [one for one in candidates if one.name not in used]
-    if idle or not works:
+    used = {row.net.name for row in rows if row.net}
+    idle = [one for one in weights if one.name not in used]
+    if idle or not rows:
         raise UsageError(_nothing_fits(idle, datasets))
     # For photographs nothing stands in.
-    if catalog.PHOTO in choice.models and not any(_has(catalog.PHOTO, work.setting) for work in works):
+    if catalog.PHOTO in choice.models and not any(_has(catalog.PHOTO, row.setting) for row in rows):
         raise UsageError(f"nothing that would be measured has a {catalog.PHOTO} model; leave it out")
-    _check_rows(works)
-    return tuple(works)
-
-
-def _check_rows(works: Sequence[Work]) -> None:
-    """Of what is measured at one setting, no two may be called the same."""
     seen: dict[tuple[str, Setting], list[str]] = {}
-    for work in works:
-        if work.model:
-            seen.setdefault((work.dataset.name, work.setting), []).append(work.model)
+    for row in rows:
+        if row.model:
+            seen.setdefault((row.dataset.name, row.setting), []).append(row.model)
     for names in seen.values():
         _check_names("models", names)
+    return tuple(rows)
 
 
 def _check_names(what: str, names: Sequence[str]) -> None:
@@ -127,81 +126,80 @@ def _check_names(what: str, names: Sequence[str]) -> None:
         raise UsageError(f"two {what} are called {twice}; rename one, or measure them one after the other")
 
 
-def _shelf(choice: Choice, load: Load) -> Iterator[Candidate]:
+def _from_catalog(choice: Choice, load: Load) -> Iterator[NamedWeights]:
     for name in dict.fromkeys(choice.models):
         if name != BASELINE_ONLY and name not in catalog.TIERS:
-            yield _always(load(catalog.find(name)))
+            net = load(catalog.find(name))
+            yield _always(net)
 
 
-def _always(net: LoadedNet) -> Candidate:
-    return Candidate(net.name, net.tasks, lambda setting: net)
+def _always(net: LoadedNet) -> NamedWeights:
+    return NamedWeights(net.name, net.tasks, lambda setting: net)
 
 
-def _file(path: Path, choice: Choice) -> Candidate:
+def _from_file(path: Path, choice: Choice) -> NamedWeights:
     wanted = Wanted(task=choice.task, options=choice.options)
 
     @cache
     def load(task: Task, scale: int, condition: float | None) -> LoadedNet:
         return load_file(path, replace(wanted, task=task, scale=scale, condition=condition))
 
-    def net_for(setting: Setting) -> LoadedNet:
-        return load(setting.task, setting.scale, setting.condition)
-
     values = choice.values
     # Without a scale asked for, a file that does not show its own has to be told it.
     scale = values.scales[0] if values.scales else None
     first = load_file(path, replace(wanted, scale=scale, condition=(*values.sigmas, *SIGMAS)[0]))
-    return Candidate(first.name, first.tasks, net_for)
+    return NamedWeights(
+        first.name, first.tasks, lambda setting: load(setting.task, setting.scale, setting.condition)
+    )
 
 
 def _tasks_asked(choice: Choice) -> set[Task]:
     """The tasks that options name; empty where they leave it to models and sets."""
-    belongs = choice.values.tasks
-    kin = TASKS.get(choice.values.protocol or "", ())
-    stray = belongs - {choice.task, *(kin if choice.task in kin else ())}
-    if choice.task is not None and stray:
+    belongs, protocol = choice.values.tasks, choice.values.protocol
+    if choice.task is None:
+        return belongs
+    related = PROTOCOLS[protocol].tasks if protocol else ()
+    stray = belongs - {choice.task, *(related if choice.task in related else ())}
+    if protocol and choice.task not in related:
+        stray |= set(related)
+    if stray:
         other = ", ".join(sorted(stray))
         raise UsageError(f"--task {choice.task} was given with options of {other}; leave one of them out")
-    return {choice.task} if choice.task is not None else belongs
+    return {choice.task}
 
 
 def _tasks_of(
-    dataset: Dataset, asked: set[Task], candidates: Sequence[Candidate], *, named: bool
+    dataset: Dataset, asked: set[Task], weights: Sequence[NamedWeights], *, named: bool
 ) -> Sequence[Task]:
     usual = dataset.tasks
-    tasks = asked or {_task_of(one, usual) for one in candidates}
+    tasks = asked or {one.task_on(dataset) for one in weights}
     if tasks:
         return [task for task in get_args(Task) if task in tasks and (named or task in usual)]
     if named and not usual:
-        known = ", ".join(KNOWN)
+        known = ", ".join(KNOWN_SETS)
         raise UsageError(f"{dataset.name} has no usual task (known sets: {known}); name one with --task")
     return usual[:1]
 
 
-def _task_of(candidate: Candidate, usual: Sequence[Task]) -> Task:
-    """What weights that can do several things are measured for on a set."""
-    return next((task for task in usual if task in candidate.tasks), candidate.tasks[0])
+def _is_measurable(dataset: Dataset, setting: Setting) -> bool:
+    if setting.needs_inputs and setting.inputs not in dataset.inputs:
+        return False
+    return not (setting.needs_colour and dataset.gray)
 
 
-def _works(
-    dataset: Dataset, setting: Setting, candidates: Sequence[Candidate], choice: Choice, load: Load
-) -> Iterator[Work]:
-    if isinstance(setting, JpegColour) and dataset.gray:
-        return
+def _rows(
+    dataset: Dataset, setting: Setting, weights: Sequence[NamedWeights], choice: Choice, load: Load
+) -> Iterator[PlannedRow]:
     tiers = [name for name in choice.models if name in catalog.TIERS]
-    if not candidates and not choice.models:
+    if not weights and not choice.models:
         tiers = ["default"]
-    works = [Work(dataset, setting, net, choice.ensemble) for net in _named(setting, candidates)]
-    works += [_of_tier(tier, dataset, setting, choice, load) for tier in tiers]
-    if not candidates and not tiers:
-        works = [Work(dataset, setting, None)]
+    nets = [one.net_for(setting) for one in weights if setting.task in one.tasks]
+    rows = [PlannedRow(dataset, setting, net, choice.ensemble) for net in nets if fits(net, setting)]
+    rows += [_of_tier(tier, dataset, setting, choice, load) for tier in tiers]
+    if not weights and not tiers:
+        rows = [PlannedRow(dataset, setting, None)]
     # Two tiers may be served by the same weights.
-    yield from {(id(work.net), work.ensemble): work for work in works}.values()
-
-
-def _named(setting: Setting, candidates: Sequence[Candidate]) -> list[LoadedNet]:
-    nets = [one.net_for(setting) for one in candidates if setting.task in one.tasks]
-    return [net for net in nets if fits(net, setting)]
+    yield from {(id(row.net), row.ensemble): row for row in rows}.values()
 
 
 def fits(net: LoadedNet, setting: Setting) -> bool:
@@ -209,25 +207,25 @@ def fits(net: LoadedNet, setting: Setting) -> bool:
     return net.task == setting.task and (net.spec.pre_upsampled or net.spec.scale == setting.scale)
 
 
-def _of_tier(tier: str, dataset: Dataset, setting: Setting, choice: Choice, load: Load) -> Work:
+def _of_tier(tier: str, dataset: Dataset, setting: Setting, choice: Choice, load: Load) -> PlannedRow:
     """What is shipped of a tier; the baseline alone where nothing is shipped for the setting."""
     if not _has(tier, setting):
-        return Work(dataset, setting, None)
+        return PlannedRow(dataset, setting, None)
     gray = setting.gray or dataset.gray
     net = load(catalog.of_tier(tier, setting.task, scale=setting.scale, gray=gray))
-    return Work(dataset, setting, net, choice.ensemble or tier == catalog.ENSEMBLED)
+    return PlannedRow(dataset, setting, net, choice.ensemble or tier == catalog.ENSEMBLED)
 
 
 def _has(tier: str, setting: Setting) -> bool:
     return setting.scale in catalog.scales(tier, setting.task)
 
 
-def _nothing_fits(idle: Sequence[Candidate], datasets: Sequence[Dataset]) -> str:
+def _nothing_fits(idle: Sequence[NamedWeights], datasets: Sequence[Dataset]) -> str:
     sets = ", ".join(dataset.name for dataset in datasets)
     if not idle:
         return (
-            f"nothing on {sets} is measured so; name a set with --dataset, "
-            "and one of colour pictures for --protocol jpeg-rgb"
+            f"nothing on {sets} is measured so; name a set with --dataset, one of colour pictures for "
+            "--protocol jpeg-rgb, one of real pairs for --protocol real"
         )
     one = idle[0]
     return (

@@ -7,11 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from enhance_cli.bench.papers import Published
-    from enhance_cli.bench.protocols.contract import Metrics
+    from enhance_cli.metrics.measure import Metrics
 
 SCHEMA = 1
 
@@ -42,14 +42,10 @@ class Score:
     megapixels: float
     """Of the result."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Its part of the `row` event."""
-        return {
-            "image": self.image,
-            "metrics": _finite(self.metrics),
-            "baseline": _finite(self.baseline),
-            "seconds": _rounded(self.seconds),
-        }
+    @property
+    def gain(self) -> float | None:
+        """How much its leading metric (the first) is above doing nothing; None where no network was run."""
+        return _gain(self.metrics, self.baseline)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +102,13 @@ class Row:
     @property
     def gain(self) -> float | None:
         """How much its leading metric (the first) is above doing nothing; NaN if both are infinite."""
-        return gain(self.metrics, self.baseline)
+        return _gain(self.metrics, self.baseline)
+
+    @property
+    def worst_gain(self) -> float | None:
+        """The gain of the picture that gained least; None where no network was run."""
+        gains = [score.gain for score in self.scores if score.gain is not None]
+        return min(gains, key=lambda gain: -math.inf if math.isnan(gain) else gain, default=None)
 
     @property
     def difference(self) -> float | None:
@@ -130,9 +132,18 @@ class Row:
             "metrics": _finite(self.metrics),
             "baseline": {"name": self.baseline_name, **_finite(self.baseline)},
             "paper": None if self.paper is None else asdict(self.paper),
-            "seconds_per_megapixel": _rounded(self.seconds_per_megapixel),
+            "worst_gain": _rounded(self.worst_gain, 6),
+            "seconds_per_megapixel": _rounded(self.seconds_per_megapixel, 4),
             "cost": None if self.cost is None else asdict(self.cost),
-            "per_image": [score.as_json() for score in self.scores],
+            "per_image": [
+                {
+                    "image": score.image,
+                    "metrics": _finite(score.metrics),
+                    "baseline": _finite(score.baseline),
+                    "seconds": _rounded(score.seconds, 4),
+                }
+                for score in self.scores
+            ],
         }
         return json.dumps(event, allow_nan=False)
 
@@ -146,11 +157,6 @@ class Table:
     lines: tuple[tuple[str, ...], ...]
 
 
-def tables(rows: Sequence[Row]) -> tuple[Table, ...]:
-    """One table for each task on each set, in the order in which they first come."""
-    return tuple(table(part) for part in grouped(rows))
-
-
 def grouped(rows: Sequence[Row]) -> tuple[tuple[Row, ...], ...]:
     """The rows of each task on each set, in the order in which they first come."""
     groups: dict[tuple[str, str], list[Row]] = {}
@@ -160,11 +166,15 @@ def grouped(rows: Sequence[Row]) -> tuple[tuple[Row, ...], ...]:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """One table from rows of one task on one set: per setting the baseline, then every network."""
+    """One table from rows of one task on one set: per setting the baseline, then every network.
+
+    Of real pictures none must become worse, so that their table has the least gain of any.
+    """
+    gains = ("gain", "worst") if any(row.protocol == "real" for row in rows) else ("gain",)
     papers = ("paper", "diff") if any(row.paper for row in rows) else ()
     costs = ("params", "work/MP", "peak MB") if any(row.cost for row in rows) else ()
     names = list(dict.fromkeys(name for row in rows for name in (*row.baseline, *row.metrics)))
-    head = ("setting", "model", *map(label, names), "gain", *papers, "s/MP", *costs)
+    head = ("setting", "model", *map(label, names), *gains, *papers, "s/MP", *costs)
     lines: list[tuple[str, ...]] = []
     shown: set[str] = set()
     for row in rows:
@@ -173,8 +183,18 @@ def table(rows: Sequence[Row]) -> Table:
             figures = (row.setting, row.baseline_name, *_figures(row.baseline, names))
             lines.append(figures + ("",) * (len(head) - len(figures)))
         if row.model is not None:
-            beside = (*(_paper(row) if papers else ()), _speed(row), *(_cost(row.cost) if costs else ()))
-            lines.append((row.setting, row.model, *_figures(row.metrics, names), _gain(row), *beside))
+            cells = {"gain": _signed(row.gain), "worst": _signed(row.worst_gain)}
+            if row.paper:
+                cells["paper"] = f"{row.paper.psnr:.2f} {row.paper.method}"
+                cells["diff"] = f"{row.difference:+.2f}"
+            cells["s/MP"] = f"{row.seconds_per_megapixel:.2f}"
+            if row.cost:
+                cells["params"] = in_millions(row.cost.parameters)
+                cells["work/MP"] = in_billions(row.cost.gmac_per_megapixel)
+                memory = row.cost.peak_memory_mb
+                cells["peak MB"] = "" if memory is None else f"{memory:.0f}"
+            figures = (row.setting, row.model, *_figures(row.metrics, names))
+            lines.append(figures + tuple(cells.get(name, "") for name in head[len(figures) :]))
     return Table("  ".join(heading(rows)), head, tuple(lines))
 
 
@@ -195,50 +215,27 @@ def figure(metric: str, value: float) -> str:
     return f"{value:.{2 if metric.startswith('psnr') else 4}f}"
 
 
-def gain(metrics: Metrics, baseline: Metrics) -> float | None:
-    """How much the first metric is above the baseline's; None where no network was run."""
-    name = next(iter(metrics), None)
-    return None if name is None else metrics[name] - baseline[name]
-
-
 def in_millions(parameters: int) -> str:
     """A number of parameters as tables print it: "0.57 M"."""
     return f"{parameters / 1e6:.2f} M"
 
 
-def in_billions(gmac: float) -> str:
-    """Work as tables print it: "66 G", "3.1 G"."""
-    return f"{gmac:.{0 if gmac >= 10 else 1}f} G"
+def in_billions(gmac: float | None) -> str:
+    """Work as tables print it: "66 G", "3.1 G"; nothing for None."""
+    return "" if gmac is None else f"{gmac:.{0 if gmac >= 10 else 1}f} G"
+
+
+def _gain(metrics: Metrics, baseline: Metrics) -> float | None:
+    name = next(iter(metrics), None)
+    return None if name is None else metrics[name] - baseline[name]
+
+
+def _signed(gain: float | None) -> str:
+    return "" if gain is None or not math.isfinite(gain) else f"{gain:+.2f}"
 
 
 def _figures(metrics: Metrics, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(figure(name, metrics[name]) if name in metrics else "" for name in names)
-
-
-def _gain(row: Row) -> str:
-    return "" if row.gain is None or not math.isfinite(row.gain) else f"{row.gain:+.2f}"
-
-
-def _paper(row: Row) -> tuple[str, str]:
-    """The paper's PSNR and how much more was measured."""
-    if row.paper is None:
-        return "", ""
-    return f"{row.paper.psnr:.2f} {row.paper.method}", f"{row.difference:+.2f}"
-
-
-def _speed(row: Row) -> str:
-    return f"{row.seconds_per_megapixel:.2f}"
-
-
-def _cost(cost: Cost | None) -> tuple[str, str, str]:
-    if cost is None:
-        return "", "", ""
-    work, memory = cost.gmac_per_megapixel, cost.peak_memory_mb
-    return (
-        in_millions(cost.parameters),
-        "" if work is None else in_billions(work),
-        "" if memory is None else f"{memory:.0f}",
-    )
 
 
 def _means(all_metrics: Sequence[Metrics]) -> Metrics:
@@ -246,8 +243,8 @@ def _means(all_metrics: Sequence[Metrics]) -> Metrics:
 
 
 def _finite(metrics: Metrics) -> dict[str, float | None]:
-    return {name: round(value, 6) if math.isfinite(value) else None for name, value in metrics.items()}
+    return {name: _rounded(value, 6) for name, value in metrics.items()}
 
 
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 4)
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, digits)

@@ -1,4 +1,7 @@
-"""Runs the benchmark: yields one row after the other as they are finished."""
+"""Runs the benchmark: yields one row after the other as they are finished.
+
+This is the only file of the benchmark that calls the engine.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from enhance_cli.bench.papers import published
-from enhance_cli.bench.plan import Work
-from enhance_cli.bench.protocols.clean import Undamaged
-from enhance_cli.bench.protocols.contract import (
-    Case,
-    Clean,
-    Levels,
-    Metrics,
-    Setting,
-    rounded_luma,
-    to_levels,
-)
+from enhance_cli.bench.plan import PlannedRow
+from enhance_cli.bench.protocols.contract import Case, Setting
 from enhance_cli.bench.report import Cost, Row, Score
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine.ensemble import SYMMETRIES
@@ -32,114 +26,115 @@ from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.strength import strength
 from enhance_cli.errors import ImageError
-from enhance_cli.imaging.colour import rgb_to_y, to_float
+from enhance_cli.imaging.colour import rgb_to_y
 from enhance_cli.imaging.files import read
 from enhance_cli.imaging.picture import Picture, Plane
 from enhance_cli.imaging.resize import imresize
+from enhance_cli.metrics.measure import EightBit, Levels, Metrics, eight_bit, rounded_luma
 
-Baselines = dict[Path, Metrics]
-Extra = Callable[[Clean, Clean], Metrics]
+ExtraMetrics = Callable[[EightBit, EightBit], Metrics]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownPictures:
     """The pictures behind one score, for reports that show them; (H, W, C) uint8 of the reference's size."""
 
     image: str
-    baseline: Clean
-    result: Clean | None
-    reference: Clean
+    gain: float | None
+    """How much the result is better by its leading metric, in dB; None where no network was run."""
+    baseline: EightBit
+    result: EightBit | None
+    reference: EightBit
 
 
 def run(
-    works: Sequence[Work],
+    plan: Sequence[PlannedRow],
     engine: EngineSettings,
-    on_picture: Callable[[Work, int], None] = lambda work, done: None,
+    on_picture: Callable[[PlannedRow, int], None] = lambda planned, done: None,
     *,
-    on_shown: Callable[[Work, Shown], None] | None = None,
+    on_shown: Callable[[PlannedRow, ShownPictures], None] | None = None,
     seed: int = 0,
-    extra: Extra | None = None,
+    extra: ExtraMetrics | None = None,
 ) -> Iterator[Row]:
-    """Measure `works` one by one; `on_picture(work, done)` is called after each picture of a row.
+    """Measure the rows of `plan` one by one; `on_picture(row, done)` is called after each picture of a row.
 
     The seed of a picture's noise or blur is `seed` plus its number in the set, from 0 in the order of names.
-    Whether results are averaged over flips and turns is told by the works, not by `engine`.
+    Whether results are averaged over flips and turns is told by the plan, not by `engine`.
     Pictures go through one at a time, so memory is that of one picture. A picture that cannot be read or
     restored raises its ImageError: a mean over fewer pictures would not be the set's. `extra(result,
     reference)` gives further metrics, of the 8-bit pictures.
     """
     restorers: dict[tuple[int, bool], Restorer] = {}
-    baselines: dict[tuple[str, Setting], Baselines] = {}
-    for work in works:
-        of = id(work.net), work.ensemble
-        if work.net is not None and of not in restorers:
-            restorers[of] = Restorer(work.net, replace(engine, ensemble=work.ensemble))
-        restorer = restorers[of] if work.net else None
-        known = baselines.setdefault((work.dataset.name, work.setting), {})
+    baselines: dict[tuple[str, Setting, Path], Metrics] = {}
+    for planned in plan:
+        key = id(planned.net), planned.ensemble
+        if planned.net is not None and key not in restorers:
+            restorers[key] = Restorer(planned.net, replace(engine, ensemble=planned.ensemble))
+        restorer = restorers[key] if planned.net else None
         scores = []
-        for number in range(len(work.dataset.images)):
+        for number, image in enumerate(planned.dataset.images):
             try:
-                score, shown = _score(work, number, seed, restorer, known, extra)
+                score, shown = _score(planned, number, seed, restorer, baselines, extra)
             except ImageError as error:
-                where = f"{work.dataset.name} {work.setting.name}, {work.dataset.images[number].name}"
+                where = f"{planned.dataset.name} {planned.setting.name}, {image.name}"
                 raise type(error)(f"{where}: {error}") from error
             scores.append(score)
             if on_shown:
-                on_shown(work, shown)
-            on_picture(work, number + 1)
-        yield _row(work, tuple(scores), seed)
+                on_shown(planned, shown)
+            on_picture(planned, number + 1)
+        yield _row(planned, tuple(scores), seed)
 
 
 def _score(
-    work: Work,
+    planned: PlannedRow,
     number: int,
     seed: int,
     restorer: Restorer | None,
-    known: Baselines,
-    extra: Extra | None,
-) -> tuple[Score, Shown]:
-    path, setting = work.dataset.images[number], work.setting
-    case, name = _case(work, number, seed), work.dataset.name_of(path)
+    baselines: dict[tuple[str, Setting, Path], Metrics],
+    extra: ExtraMetrics | None,
+) -> tuple[Score, ShownPictures]:
+    path, setting = planned.dataset.images[number], planned.setting
+    # The protocols are about 8 bits; a deeper reference is brought to them once, here.
+    clean = eight_bit(read(path).pixels)
+    if planned.inputs:
+        case = setting.accept(clean, eight_bit(read(planned.inputs[number]).pixels))
+    else:
+        case = setting.degrade(clean, seed + number)
 
     def measure(result: Levels) -> Metrics:
         more: Metrics = {}
         if extra:
             # A luma network that was given floats has nothing but luma to compare.
-            alike = result.shape[2] == case.reference.shape[2]
-            more = extra(_eight_bit(result), case.reference if alike else rounded_luma(case.reference))
+            same_colour = result.shape[2] == case.reference.shape[2]
+            more = extra(_as_file(result), case.reference if same_colour else rounded_luma(case.reference))
         return {**setting.measure(result, case.reference), **more}
 
-    if path not in known:
-        known[path] = measure(case.baseline)
+    key = planned.dataset.name, setting, path
+    if key not in baselines:
+        baselines[key] = measure(case.baseline)
     start = time.perf_counter()
     result = restore(restorer, case, setting) if restorer else None
     seconds = time.perf_counter() - start
-    metrics = measure(result) if result is not None else {}
     height, width = case.reference.shape[:2]
-    score = Score(name, known[path], metrics, seconds, height * width / 1e6)
-    return score, Shown(
-        image=name,
-        baseline=_eight_bit(case.baseline),
-        result=None if result is None else _eight_bit(result),
+    score = Score(
+        image=planned.dataset.name_of(path),
+        baseline=baselines[key],
+        metrics={} if result is None else measure(result),
+        seconds=seconds,
+        megapixels=height * width / 1e6,
+    )
+    return score, ShownPictures(
+        image=score.image,
+        gain=score.gain,
+        baseline=_as_file(case.baseline),
+        result=None if result is None else _as_file(result),
         reference=case.reference,
     )
 
 
-def _case(work: Work, number: int, seed: int) -> Case:
-    clean = _clean(work.dataset.images[number])
-    if work.inputs:
-        return work.setting.accept(clean, _clean(work.inputs[number]))
-    return work.setting.degrade(clean, seed + number)
-
-
-def _clean(path: Path) -> Clean:
-    pixels = read(path).pixels
-    # The protocols are about 8 bits; a deeper reference is brought to them once, here.
-    return np.asarray(pixels, np.uint8) if pixels.dtype == np.uint8 else to_levels(to_float(pixels))
-
-
-def _eight_bit(x: Levels) -> Clean:
-    return np.asarray(x, np.uint8) if x.dtype == np.uint8 else to_levels(x / np.float32(255))
+def _as_file(x: Levels) -> EightBit:
+    """The picture as a file of 8 bits would hold it."""
+    return eight_bit(x if x.dtype == np.uint8 else x / np.float32(255))
 
 
 def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
@@ -147,26 +142,24 @@ def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
 
     (H, W, C) of the reference's size; (H, W, 1) luma where a luma network was given floats of colour.
     """
-    condition = _told(restorer, case, setting)
+    condition = None
+    if restorer.net.spec.condition is not None:
+        condition = setting.condition
+        if setting.unasked:
+            condition = strength(_picture(case), model_of(restorer), setting.task, None).value
     if case.given.dtype != np.uint8:
         x = np.asarray(case.given, np.float32) / np.float32(255)
         y = _restore_float(restorer, x, case.reference.shape[:2], condition)
-        return y.clip(0, 1) * np.float32(255) if setting.exact else to_levels(y)
-    picture = Picture(pixels=np.asarray(case.given, np.uint8))
+        return y.clip(0, 1) * np.float32(255) if setting.exact else eight_bit(y)
     if setting.task == "demosaic":
-        return np.asarray(restore_mosaic(restorer, picture).picture.pixels, np.uint8)
-    restored = restorer.restore(picture, scale=setting.scale, condition=condition)
+        restored = restore_mosaic(restorer, _picture(case))
+    else:
+        restored = restorer.restore(_picture(case), scale=setting.scale, condition=condition)
     return np.asarray(restored.picture.pixels, np.uint8)
 
 
-def _told(restorer: Restorer, case: Case, setting: Setting) -> float | None:
-    """The strength, for a network that asks for it."""
-    if restorer.net.spec.condition is None:
-        return None
-    if isinstance(setting, Undamaged):
-        picture = Picture(pixels=np.asarray(case.given, np.uint8))
-        return strength(picture, model_of(restorer), setting.task, None).value
-    return setting.condition
+def _picture(case: Case) -> Picture:
+    return Picture(pixels=np.asarray(case.given, np.uint8))
 
 
 def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], condition: float | None) -> Plane:
@@ -186,37 +179,37 @@ def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], conditio
     return restorer.restore_plane(np.repeat(x, 3, axis=2), condition).mean(axis=2, keepdims=True)
 
 
-def _row(work: Work, scores: tuple[Score, ...], seed: int) -> Row:
-    net, setting = work.net, work.setting
+def _row(planned: PlannedRow, scores: tuple[Score, ...], seed: int) -> Row:
+    net, setting, dataset = planned.net, planned.setting, planned.dataset
     paper = None
     # A part of a set has no figure in any paper, and neither has blur that we made.
-    whole = work.dataset.complete and not work.dataset.cut
-    theirs = setting.task != "deblur" or work.inputs is not None
-    if net is not None and whole and theirs:
+    is_whole = dataset.complete and not dataset.cut
+    is_theirs = setting.task != "deblur" or planned.inputs is not None
+    if net is not None and is_whole and is_theirs:
         paper = published(
             net.arch,
             all_parameters(net),
             task=setting.task,
-            dataset=work.dataset.name,
+            dataset=dataset.name,
             setting=setting.name.removesuffix(" rgb"),
             protocol=setting.protocol,
-            gray=setting.gray or work.dataset.gray,
+            gray=setting.gray or dataset.gray,
             one_channel=net.spec.colour != "rgb",
-            ensemble=work.ensemble,
+            ensemble=planned.ensemble,
         )
     return Row(
         task=setting.task,
-        dataset=work.dataset.name,
+        dataset=dataset.name,
         setting=setting.name,
-        protocol=work.label,
-        ensemble=work.ensemble,
+        protocol=planned.protocol,
+        ensemble=planned.ensemble,
         seed=seed,
         baseline_name=setting.baseline,
-        model=work.model,
+        model=planned.model,
         weights=net.sha256 if net else None,
         scores=scores,
         paper=paper,
-        cost=None if net is None else cost_of(net, work.ensemble),
+        cost=None if net is None else cost_of(net, planned.ensemble),
     )
 
 

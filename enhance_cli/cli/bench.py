@@ -27,13 +27,14 @@ from enhance_cli.cli.options import (
     Tile,
     arch_options,
 )
+from enhance_cli.cli.progress import progress_bar
 from enhance_cli.cli.tables import print_tables
 from enhance_cli.errors import ImageError, UsageError, WriteError
 
 if TYPE_CHECKING:
     from enhance_cli.arch.contract import Task
-    from enhance_cli.bench.datasets import Dataset
-    from enhance_cli.bench.plan import Choice, Work
+    from enhance_cli.bench.datasets.find import Dataset
+    from enhance_cli.bench.plan import Choice, PlannedRow
     from enhance_cli.bench.protocols.choice import Values
     from enhance_cli.bench.report import Row
 
@@ -145,12 +146,13 @@ def bench(
     debug: Debug = False,
 ) -> None:
     """Measure networks on test sets, beside doing nothing, by the protocols of the papers."""
-    from enhance_cli.bench import datasets
+    from enhance_cli.bench.datasets import find
+    from enhance_cli.bench.datasets.listing import listing
 
-    needed = input_folder is None and datasets.needs_root(dataset or [])
-    root = datasets.data_root(data_root, needed=needed)
+    needed = input_folder is None and find.needs_root(dataset or [])
+    root = find.data_root(data_root, needed=needed)
     if list_sets:
-        return show_sets(datasets.listing(datasets.usual_root(data_root)), json=json)
+        return show_sets(listing(find.usual_root(data_root)), json=json)
 
     from enhance_cli.bench.gates import Gates, raise_if_any
     from enhance_cli.bench.outputs import Outputs
@@ -176,9 +178,9 @@ def bench(
         raise UsageError("--dataset and --input are both given; leave one out")
     sets: tuple[Dataset, ...]
     if input_folder is not None and reference_folder is not None:
-        sets = (datasets.pairs(input_folder, reference_folder, [_only(task, values)], limit=limit),)
+        sets = (find.pairs(input_folder, reference_folder, [_only_setting(task, values)], limit=limit),)
     else:
-        sets = datasets.choose(dataset or [], root, limit=limit)
+        sets = find.choose(dataset or [], root, limit=limit)
     choice = Choice(
         task=task,
         values=values,
@@ -187,7 +189,7 @@ def bench(
         options=arch_options(arch_option),
         ensemble=ensemble,
     )
-    works = plan(sets, choice, named=bool(dataset) or input_folder is not None)
+    planned = plan(sets, choice, named=bool(dataset) or input_folder is not None)
     engine = EngineSettings(device=device, precision=precision, backend=backend, tile=tile, threads=threads)
     gates = Gates(
         baseline=baseline, tolerance=tolerance, update=update_baseline, psnr=min_psnr, ssim=min_ssim
@@ -195,45 +197,45 @@ def bench(
     outputs = Outputs(
         csv=csv, markdown=markdown, junit=junit, html=html, command=shlex.join(["enhance", *sys.argv[1:]])
     )
-    gates.check(works, seed=seed)
+    gates.check(planned, seed=seed)
     outputs.check(baseline if update_baseline else None)
-    extra = extra_metrics(metric or ())
+    extra = extra_metrics(metric) if metric else None
     if not quiet:
-        _say_what_is_missing(works, choice)
-        _say_what_was_found(sets, works)
-    progress = _Progress(works, show=not quiet and sys.stderr.isatty())
+        _say_what_was_found(sets, planned, choice)
+    progress = _Progress(planned, show=not quiet)
     measured = run(
-        works,
+        planned,
         engine,
         progress.on_picture,
         on_shown=outputs.show if outputs.html else None,
         seed=seed,
-        extra=extra if metric else None,
+        extra=extra,
     )
-    finished = _Finished(progress.around(measured))
+    failures: list[ImageError] = []
+    finished = _until_failure(progress.around(measured), failures)
     rows = list((_print_json if json else print_tables)(finished))
-    if finished.failure:
+    if failures:
         # What was measured before is reported; a gate cannot be judged on a part.
         outputs.write(rows, ())
-        raise finished.failure
-    offences = gates.judge(rows)
+        raise failures[0]
+    missed = gates.judge(rows)
     try:
-        for path in outputs.write(rows, offences):
+        for path in outputs.write(rows, missed):
             if not quiet:
                 say(f"wrote {path}")
     except WriteError as failure:
-        if not offences:
+        if not missed:
             raise
         error(str(failure))
-    raise_if_any(offences)
+    raise_if_any(missed)
 
 
-def _only(task: Task | None, values: Values) -> str:
-    """Name of the one setting that pairs of pictures are for; UsageError unless it is one."""
+def _only_setting(task: Task | None, values: Values) -> str:
+    """The inputs' name of the one setting that pairs of pictures are for; UsageError unless it is one."""
     from enhance_cli.bench.protocols.choice import settings
 
     tasks = {task} if task else values.tasks
-    found = [setting.name for one in tasks for setting in settings(one, values)]
+    found = [setting.inputs for one in tasks for setting in settings(one, values)]
     if len(found) != 1:
         raise UsageError(
             "--input and --reference hold one setting; say which with --scale N, --quality N, --sigma N, "
@@ -250,59 +252,39 @@ def _numbers(flag: str, text: str | None, kind: Callable[[str], Number]) -> tupl
         raise UsageError(f"{flag} {text} is not a list of numbers; write it like 10,20") from None
 
 
-def _say_what_is_missing(works: Sequence[Work], choice: Choice) -> None:
-    if choice.models or choice.weights:
-        return
-    missing = {f"{work.setting.task} {work.setting.name}": None for work in works if work.net is None}
-    if missing:
-        say(f"no weights are shipped for {', '.join(missing)}: the baseline alone is shown")
-
-
-def _say_what_was_found(sets: Sequence[Dataset], works: Sequence[Work]) -> None:
+def _say_what_was_found(sets: Sequence[Dataset], planned: Sequence[PlannedRow], choice: Choice) -> None:
+    if not (choice.models or choice.weights):
+        missing = {f"{row.setting.task} {row.setting.name}": None for row in planned if row.net is None}
+        if missing:
+            say(f"no weights are shipped for {', '.join(missing)}: the baseline alone is shown")
     for one in sets:
         if one.problem:
             say(f"warning: {one.name}: {one.problem}")
-    nets = [work.net for work in works if work.net]
+    nets = [row.net for row in planned if row.net]
     for line in dict.fromkeys(f"{net.name} is {net.recognised}" for net in nets if net.recognised):
         say(line)
 
 
-class _Finished:
-    """The rows up to the first picture that failed, and what it failed with."""
-
-    def __init__(self, rows: Iterator[Row]) -> None:
-        self._rows = rows
-        self.failure: ImageError | None = None
-
-    def __iter__(self) -> Iterator[Row]:
-        try:
-            yield from self._rows
-        except ImageError as failure:
-            self.failure = failure
+def _until_failure(rows: Iterator[Row], failures: list[ImageError]) -> Iterator[Row]:
+    """The rows up to the first picture that failed; what it failed with is added to `failures`."""
+    try:
+        yield from rows
+    except ImageError as failure:
+        failures.append(failure)
 
 
 class _Progress:
-    """A bar on stderr over all pictures of all rows, on terminals only."""
+    """A bar on stderr over all pictures of all rows."""
 
-    def __init__(self, works: Sequence[Work], *, show: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def __init__(self, planned: Sequence[PlannedRow], *, show: bool) -> None:
+        from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            redirect_stdout=False,  # else rich would send our data to stderr
-            disable=not show,
-        )
-        self._pictures = self._bar.add_task("", total=sum(len(work.dataset.images) for work in works))
+        self._bar = progress_bar(MofNCompleteColumn(), TimeRemainingColumn(), show=show)
+        self._pictures = self._bar.add_task("", total=sum(len(row.dataset.images) for row in planned))
 
-    def on_picture(self, work: Work, done: int) -> None:
-        name = work.model or work.setting.baseline
-        what = f"{work.dataset.name} {work.setting.name} {name}"
+    def on_picture(self, planned: PlannedRow, done: int) -> None:
+        name = planned.model or planned.setting.baseline
+        what = f"{planned.dataset.name} {planned.setting.name} {name}"
         self._bar.update(self._pictures, advance=1, description=what)
 
     def around(self, rows: Iterator[Row]) -> Iterator[Row]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from enhance_cli.cli import console
+from enhance_cli.cli.progress import progress_bar
+from enhance_cli.cli.tables import print_columns
 
 if TYPE_CHECKING:
-    from enhance_cli.bench.datasets import Listed
-    from enhance_cli.bench.download import OnBytes
+    from enhance_cli.bench.datasets.listing import Listed
 
 app = typer.Typer(no_args_is_help=True, help="Show the test sets that are there; fetch others.")
 
@@ -26,33 +25,29 @@ DataRoot = Annotated[
 
 
 def _names() -> list[str]:
-    from enhance_cli.bench.datasets import KNOWN
+    from enhance_cli.bench.datasets.known import KNOWN_SETS
 
-    return list(KNOWN)
+    return list(KNOWN_SETS)
 
 
 @app.command("list")
 def list_datasets(data_root: DataRoot = None, json: Json = False) -> None:
     """List the test sets: where they are, how many of their pictures, and which were not found."""
-    from enhance_cli.bench.datasets import data_root as find_root
-    from enhance_cli.bench.datasets import listing
+    from enhance_cli.bench.datasets.find import data_root as find_root
+    from enhance_cli.bench.datasets.listing import listing
 
     show(listing(find_root(data_root)), json=json)
 
 
 def show(sets: Sequence[Listed], *, json: bool = False) -> None:
     """Columns or JSON lines on stdout, and what is wrong with a set on stderr."""
-    from enhance_cli.bench.datasets import HEAD
+    from enhance_cli.bench.datasets.listing import HEAD
 
     if json:
         for one in sets:
             console.data(one.to_json())
         return
-    rows = [HEAD, *(one.cells for one in sets)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        console.data("  ".join(cells).rstrip())
+    print_columns([HEAD, *(one.cells for one in sets)])
     for one in sets:
         if one.problem:
             console.say(f"warning: {one.problem}")
@@ -69,32 +64,21 @@ def get(
         str | None, typer.Option(metavar="HEX", help="Checksum of that archive.", show_default=False)
     ] = None,
 ) -> None:
-    """Fetch a test set, going on where the last attempt stopped."""
-    from enhance_cli.bench.datasets import usual_root
+    """Fetch a test set, check it and unpack it."""
+    from rich.progress import DownloadColumn, TransferSpeedColumn
+
+    from enhance_cli.bench.datasets.find import usual_root
     from enhance_cli.bench.download import get as fetch
 
-    with _bar(name) as on_bytes:
-        dataset = fetch(name, usual_root(data_root), url=url, sha256=sha256, on_bytes=on_bytes)
+    with progress_bar(DownloadColumn(), TransferSpeedColumn()) as progress:
+        bar = progress.add_task(name, total=None)
+        dataset = fetch(
+            name,
+            usual_root(data_root),
+            url=url,
+            sha256=sha256,
+            on_bytes=lambda done, total: progress.update(bar, completed=done, total=total),
+        )
     console.say(f"{dataset.name}: {len(dataset.images)} pictures in {dataset.folder}")
     if dataset.problem:
         console.say(f"warning: {dataset.problem}")
-
-
-@contextmanager
-def _bar(name: str) -> Iterator[OnBytes]:
-    """A bar on stderr, on terminals only."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(name, total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)

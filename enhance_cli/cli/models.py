@@ -13,6 +13,7 @@ import typer
 
 from enhance_cli.cli import console
 from enhance_cli.cli.options import ArchOption, Overwrite, arch_options
+from enhance_cli.cli.tables import print_columns
 
 if TYPE_CHECKING:
     from enhance_cli.arch.contract import Task
@@ -48,11 +49,7 @@ def list_models(json: Json = False) -> None:
         for weights in catalog():
             console.data(_json(weights))
         return
-    rows = [COLUMNS, *(_row(weights) for weights in catalog())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        console.data("  ".join(cells).rstrip())
+    print_columns([COLUMNS, *(_row(weights) for weights in catalog())])
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """How a result is compared with its reference: in which colour, inside which border, by which figures.
 
-This is the one place that knows. `--reference`, `enhance bench` and the trainer's validation all measure here.
+This is the one place that knows: `--reference`, the benchmark and the trainer's validation measure here.
 Pictures are (H, W, C) on the 0..255 scale, C = 1 (gray) or 3 (RGB).
 """
 
@@ -54,8 +54,8 @@ CONVENTIONS = {
 def measure(task: str, result: Pixels, reference: Pixels, scale: float = 1.0) -> Metrics:
     """PSNR and SSIM of the 8-bit result as the task's papers measure them, and PSNR-B for dejpeg.
 
-    Both pictures have one size and 8 or 16 bits; gray beside colour counts as three equal channels, and a gray
-    picture is its own luma. `scale` is the enlargement. Raises ImageError if too little is left to measure.
+    Both pictures have one size and 8 or 16 bits; gray beside colour counts as three equal channels, and a
+    gray picture is its own luma. `scale` is the enlargement. Raises ImageError if too little is left.
     """
     convention = CONVENTIONS.get(task, Convention())
     a, b = eight_bit(result), eight_bit(reference)
@@ -100,7 +100,7 @@ def rounded_luma(x: EightBit) -> EightBit:
 
 
 def eight_bit(x: NDArray[Any]) -> EightBit:
-    """A picture of 8 or 16 bits, or of floats in 0..1, as an 8-bit file holds it: rounded half up, clipped."""
+    """8 or 16 bits, or floats in 0..1, as a file of 8 bits holds them: rounded half up, clipped."""
     if x.dtype == np.uint8:
         return x
     return np.asarray(from_float(x if x.dtype.kind == "f" else to_float(x), np.uint8), np.uint8)

@@ -5,19 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from enhance_cli.bench import datasets
-from enhance_cli.bench.datasets import (
-    BUILTIN,
-    ENVIRONMENT,
-    KNOWN,
-    canonical,
-    choose,
-    data_root,
-    found_in,
-    listing,
-    needs_root,
-    pairs,
-)
+from enhance_cli.bench.datasets import find
+from enhance_cli.bench.datasets.find import ENVIRONMENT, choose, data_root, found_in, needs_root, pairs
+from enhance_cli.bench.datasets.known import BUILTIN, KNOWN_SETS, canonical
+from enhance_cli.bench.datasets.listing import listing
 from enhance_cli.errors import UsageError
 
 FIVE = ("baby", "bird", "butterfly", "head", "woman")
@@ -138,9 +129,9 @@ def test_aliases_mean_the_known_set(name: str, expected: str):
 
 
 def test_every_way_of_naming_a_set_names_all_its_pictures():
-    for known in KNOWN.values():
+    for known in KNOWN_SETS.values():
         assert all(len(set(naming)) == known.images for naming in known.namings), known.name
-    assert KNOWN["DIV2K-valid"].namings[0][::99] == ("0801", "0900")
+    assert KNOWN_SETS["DIV2K-valid"].namings[0][::99] == ("0801", "0900")
 
 
 def test_a_set_under_an_alias_is_found_by_either_name(tmp_path: Path):
@@ -232,14 +223,14 @@ def test_trees_of_blur_and_sharp_are_pairs(tmp_path: Path, layout: str):
     sharp = [layout.format(scene=scene, side="sharp") for scene in "AABB"]
     assert [str(path.parent.relative_to(folder)) for path in found.images] == sharp
     blurred = [name.replace("sharp", "blur") for name in names(found.images, folder)]
-    assert names(found.inputs["motion"], folder) == blurred
+    assert names(found.inputs["paired"], folder) == blurred
 
 
 def test_sets_of_pairs_below_test_stay_apart(tmp_path: Path):
     for name in ("HIDE", "RealBlur_J"):
         draw(tmp_path / "test" / name / "input", "1")
         draw(tmp_path / "test" / name / "target", "1")
-    assert [(one.name, len(one.inputs["motion"])) for one in found_in(tmp_path)] == [
+    assert [(one.name, len(one.inputs["paired"])) for one in found_in(tmp_path)] == [
         ("HIDE", 1),
         ("RealBlur-J", 1),
     ]
@@ -251,7 +242,7 @@ def test_inputs_that_are_not_there_for_every_picture_are_left_out_and_named(tmp_
     (found,) = found_in(tmp_path)
     assert len(found.images) == 3 and not found.inputs
     assert (
-        found.problem == f"Mine in {tmp_path / 'Mine'}: the motion inputs are left out, there is none for b"
+        found.problem == f"Mine in {tmp_path / 'Mine'}: the paired inputs are left out, there is none for b"
     )
 
 
@@ -259,7 +250,7 @@ def test_inputs_without_a_picture_are_told_of(tmp_path: Path):
     draw(tmp_path / "Mine" / "blur", "a", "b")
     draw(tmp_path / "Mine" / "sharp", "a")
     (found,) = found_in(tmp_path)
-    assert len(found.inputs["motion"]) == 1
+    assert len(found.inputs["paired"]) == 1
     assert "without a reference: b" in found.problem
 
 
@@ -341,17 +332,17 @@ def test_the_built_in_set_of_an_installed_package_lies_inside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     draw(tmp_path / "enhance_cli" / "builtin", "a", "b")
-    monkeypatch.setattr(datasets.find.enhance_cli, "__file__", str(tmp_path / "enhance_cli" / "__init__.py"))
-    assert datasets.builtin.__wrapped__().folder == tmp_path / "enhance_cli" / "builtin"
+    monkeypatch.setattr(find.enhance_cli, "__file__", str(tmp_path / "enhance_cli" / "__init__.py"))
+    assert find.builtin.__wrapped__().folder == tmp_path / "enhance_cli" / "builtin"
     (tmp_path / "enhance_cli" / "builtin").rename(tmp_path / "gone")
     with pytest.raises(UsageError, match="reinstall"):
-        datasets.builtin.__wrapped__()
+        find.builtin.__wrapped__()
 
 
 def test_the_listing_shows_what_is_there_and_what_is_not(root: Path):
     listed = {one.name: one for one in listing(root)}
     assert list(listed)[:4] == ["Set5", "Set12", "Mine", BUILTIN]
-    assert set(listed) == {*KNOWN, "Mine"}
+    assert set(listed) == {*KNOWN_SETS, "Mine"}
     assert listed["Set5"].cells == ("Set5", "sr", "2/5", "incomplete", "-", str(root / "set5"))
     assert listed["Mine"].cells == ("Mine", "-", "2", "-", "-", str(root / "Mine"))
     assert listed["ICB"].cells == ("ICB", "dejpeg", "0", "not found", "-", "-")
@@ -369,7 +360,7 @@ def test_two_folders_pair_by_name_whatever_marks_the_names_have(tmp_path: Path):
     assert names(found.inputs["x4"], tmp_path) == ["small/a_x4.jpg", "small/deep/b_LR.png"]
     assert found.inputs["q10"] == found.inputs["x4"]
     assert (found.name, found.complete) == ("large", None)
-    assert pairs(tmp_path / "small", tmp_path / "large", ["x4"], name="N", limit=1).inputs["x4"] == (
+    assert pairs(tmp_path / "small", tmp_path / "large", ["x4"], limit=1).inputs["x4"] == (
         tmp_path / "small" / "a_x4.jpg",
     )
 
@@ -416,7 +407,7 @@ def test_a_missing_side_of_pairs_is_an_error(tmp_path: Path):
 
 def test_every_known_set_is_in_the_documentation():
     text = (Path(__file__).resolve().parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
-    for known in KNOWN.values():
+    for known in KNOWN_SETS.values():
         assert f"| {known.name} |" in text
         assert known.images is None or f"| {known.images} |" in text
 

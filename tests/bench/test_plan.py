@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from enhance_cli.arch.aim import AIM
-from enhance_cli.bench.datasets import choose
-from enhance_cli.bench.plan import BASELINE_ONLY, Choice, Work, plan
+from enhance_cli.bench.datasets.find import choose
+from enhance_cli.bench.plan import BASELINE_ONLY, Choice, PlannedRow, plan
 from enhance_cli.bench.protocols.choice import Values
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.reader import save_file
 from enhance_cli.errors import ModelError, UsageError
 
 
-def brief(works: tuple[Work, ...]) -> list[tuple[str, str, str | None]]:
+def brief(works: tuple[PlannedRow, ...]) -> list[tuple[str, str, str | None]]:
     return [(work.dataset.name, work.setting.name, work.net and work.net.name) for work in works]
 
 

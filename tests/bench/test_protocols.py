@@ -9,13 +9,14 @@ from PIL import Image
 from enhance_cli.bench.protocols.blur import MotionBlur
 from enhance_cli.bench.protocols.choice import Values, settings
 from enhance_cli.bench.protocols.clean import Undamaged
-from enhance_cli.bench.protocols.contract import Metrics, Setting
+from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
 from enhance_cli.bench.protocols.sr import SuperResolution
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import rgb_to_y
+from enhance_cli.metrics.measure import Metrics
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (34, 43, 3), dtype=np.uint8)

@@ -3,7 +3,7 @@ import math
 from dataclasses import replace
 
 from enhance_cli.bench.papers import Published
-from enhance_cli.bench.report import Cost, Row, Score, table, tables
+from enhance_cli.bench.report import Cost, Row, Score, grouped, table
 
 
 def row(model: str | None, gain: float = 2.0, setting: str = "x2") -> Row:
@@ -95,7 +95,7 @@ def test_every_line_has_a_cell_for_each_column():
 def test_tables_are_one_for_each_set_and_task():
     other = replace(row("net"), dataset="Set14")
     deblur = replace(row("net"), task="deblur", protocol="motion")
-    contents = tables([row("a"), other, row("b"), deblur])
+    contents = [table(part) for part in grouped([row("a"), other, row("b"), deblur])]
     assert [content.title for content in contents] == [
         "Set5  sr  matlab-y  3 pictures  seed 0",
         "Set14  sr  matlab-y  3 pictures  seed 0",

@@ -12,16 +12,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from bench_rows import COST, NASTY, PAPER, offence, row
+from bench_rows import COST, NASTY, PAPER, missed, row
 from PIL import Image
 
-from enhance_cli.bench.datasets import choose
+from enhance_cli.bench.datasets.find import choose
 from enhance_cli.bench.plan import Choice, plan
 from enhance_cli.bench.protocols.sr import SuperResolution
 from enhance_cli.bench.report import Row
 from enhance_cli.bench.reports import html
 from enhance_cli.bench.reports.html import HtmlReport
-from enhance_cli.bench.run import Shown, run
+from enhance_cli.bench.run import ShownPictures, run
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import WriteError
 
@@ -72,14 +72,16 @@ def work_of(one: Row) -> SimpleNamespace:
     )
 
 
-def shown(name: str, error: float, size: tuple[int, int, int] = (120, 200, 3)) -> Shown:
+def shown(name: str, error: float, size: tuple[int, int, int] = (120, 200, 3)) -> ShownPictures:
     """A baseline that is off by 10 levels, and a result that is off by `error` in its right half."""
     reference = np.tile(np.linspace(60, 160, size[1]).astype(np.uint8)[:, None], (size[0], 1, size[2]))
     noise = np.where(np.indices(size).sum(0) % 2, 1, -1)
     result = reference + 10 * noise
     result[:, size[1] // 2 :] = reference[:, size[1] // 2 :] + (error * noise[:, size[1] // 2 :])
     baseline = reference + 10 * noise
-    return Shown(name, baseline.astype(np.uint8), result.astype(np.uint8), reference)
+    # As many pixels are as bad as before as are better or worse.
+    gain = 10 * np.log10(200 / (100 + error**2))
+    return ShownPictures(name, gain, baseline.astype(np.uint8), result.astype(np.uint8), reference)
 
 
 def written(folder: Path, rows: list[Row], **options) -> str:
@@ -106,7 +108,7 @@ def nasty(tmp_path: Path) -> str:
     for one in rows:
         for number, score in enumerate(one.scores):
             report.on_shown(work_of(one), shown(score.image, number))
-    return report.finish(rows, [offence(model=NASTY)]).read_text(encoding="utf-8")
+    return report.finish(rows, [missed(model=NASTY)]).read_text(encoding="utf-8")
 
 
 def test_the_page_is_well_formed_and_whole(nasty: str):
@@ -169,8 +171,8 @@ def test_the_page_shows_what_was_run_and_measured(tmp_path: Path):
 
 def test_missed_gates_are_told(tmp_path: Path):
     rows = [row("net")]
-    page = Page(HtmlReport(tmp_path).finish(rows, [offence()]).read_text(encoding="utf-8"))
-    assert str(offence()) in page.texts("li")
+    page = Page(HtmlReport(tmp_path).finish(rows, [missed()]).read_text(encoding="utf-8"))
+    assert str(missed()) in page.texts("li")
     assert "Gates" not in HtmlReport(tmp_path).finish(rows).read_text(encoding="utf-8")
 
 
@@ -257,12 +259,8 @@ def test_the_crop_is_where_most_was_gained(tmp_path: Path):
 def test_pictures_of_any_size_can_be_shown(tmp_path: Path, size: tuple[int, int, int]):
     one = row("net", images=1)
     picture = shown("0.png", 1, size)
-    work = work_of(one)
-    work.setting = SimpleNamespace(
-        task="sr", name="x2", measure=lambda x, reference: {"psnr": -float(abs(x - reference).mean())}
-    )
     report = HtmlReport(tmp_path)
-    report.on_shown(work, picture)
+    report.on_shown(work_of(one), picture)
     assert len(Page(report.finish([one]).read_text(encoding="utf-8")).of("img")) == 5
 
 

@@ -1,14 +1,14 @@
 import math
 from xml.etree import ElementTree
 
-from bench_rows import NASTY, offence, row
+from bench_rows import NASTY, missed, row
 
 from enhance_cli.bench.reports.junit import to_junit
 
 
-def parsed(rows: list, offences: list) -> ElementTree.Element:
+def parsed(rows: list, gates: list) -> ElementTree.Element:
     # Through bytes, as a file would go.
-    return ElementTree.fromstring(to_junit(rows, offences).encode())
+    return ElementTree.fromstring(to_junit(rows, gates).encode())
 
 
 def test_each_row_is_a_test_that_passes():
@@ -33,24 +33,24 @@ def test_the_output_of_a_test_is_its_figures():
 
 
 def test_each_missed_gate_is_a_test_that_fails():
-    missed = [offence(), offence(metric="ssim_y", measured=0.9, required=0.95, reason="baseline")]
-    (suite,) = root = parsed([row("net")], missed)
+    gates = [missed(), missed(metric="ssim_y", required=0.95, reason="baseline")]
+    (suite,) = root = parsed([row("net")], gates)
     assert (suite.get("tests"), suite.get("failures"), root.get("failures")) == ("3", "2", "2")
     failed = {one.get("name"): one.find("failure") for one in suite if one.find("failure") is not None}
     assert {name: failure.get("message") for name, failure in failed.items()} == {
         "x2 net: PSNR-Y (--min-psnr)": "PSNR-Y 33.00 is below 35.00",
         "x2 net: SSIM-Y (baseline)": "SSIM-Y 0.9000 is below 0.9500",
     }
-    assert failed["x2 net: PSNR-Y (--min-psnr)"].text == str(offence())
+    assert failed["x2 net: PSNR-Y (--min-psnr)"].text == str(missed())
 
 
 def test_a_gate_of_a_set_without_rows_is_not_lost():
-    root = parsed([row("net")], [offence(dataset="Set14")])
+    root = parsed([row("net")], [missed(dataset="Set14")])
     assert [(one.get("name"), one.get("failures")) for one in root] == [("Set5 sr", "0"), ("Set14 sr", "1")]
 
 
 def test_any_name_and_figure_makes_good_xml():
-    bad = offence(dataset=NASTY, model=NASTY, reason=NASTY, required=math.inf)
+    bad = missed(dataset=NASTY, model=NASTY, reason=NASTY, required=math.inf)
     root = parsed([row(NASTY, dataset=NASTY)], [bad])
     readable = NASTY[:-3] + "\ufffd" * 3
     assert root[0].get("name") == f"{readable} sr"

@@ -6,7 +6,7 @@ import re
 import pytest
 from bench_rows import COST, NASTY, PAPER, row
 
-from enhance_cli.bench.report import Score, tables
+from enhance_cli.bench.report import Score, grouped, table
 from enhance_cli.bench.reports.tables import to_csv, to_markdown
 
 
@@ -32,6 +32,7 @@ def test_a_csv_line_holds_everything_of_a_row():
         "baseline_psnr_y": "31.0",
         "baseline_ssim_y": "0.8",
         "gain": "2.0",
+        "worst_gain": "2.0",
         "paper_method": "NET",
         "paper_psnr": "33.1",
         "diff": "-0.1",
@@ -95,7 +96,7 @@ def test_markdown_holds_the_cells_of_the_terminals_tables():
         for line in text.splitlines()
         if line.startswith("|") and not line.startswith("| ---")
     ]
-    assert found == [line for content in tables(rows) for line in (content.head, *content.lines)]
+    assert found == [line for content in map(table, grouped(rows)) for line in (content.head, *content.lines)]
 
 
 def test_markdown_tables_have_a_rule_of_their_width():

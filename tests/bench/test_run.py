@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from enhance_cli.bench.datasets import choose
-from enhance_cli.bench.plan import BASELINE_ONLY, Choice, Work, plan
+from enhance_cli.bench.datasets.find import choose
+from enhance_cli.bench.plan import BASELINE_ONLY, Choice, PlannedRow, plan
 from enhance_cli.bench.protocols.blur import MotionBlur
 from enhance_cli.bench.protocols.choice import Values
 from enhance_cli.bench.protocols.clean import Undamaged
@@ -118,7 +118,7 @@ def test_progress_follows_each_picture(root: Path):
     seen: list[tuple[str, int]] = []
     works = plan(choose(["Set5"], root), Choice(models=(BASELINE_ONLY,)), named=True)
 
-    def on_picture(work: Work, done: int) -> None:
+    def on_picture(work: PlannedRow, done: int) -> None:
         seen.append((work.setting.name, done))
 
     list(run(works[:2], CPU, on_picture))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from enhance_cli.bench.datasets import KNOWN
+from enhance_cli.bench.datasets.known import KNOWN_SETS
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_list_prints_aligned_columns_and_warns_of_what_is_missing(enhance, data)
     header, *rows = outcome.out.decode().splitlines()
     assert header.split() == ["name", "task", "images", "state", "inputs", "folder"]
     assert rows[0].split() == ["Set5", "sr", "2/5", "incomplete", "-", str(data / "Set5")]
-    assert len(rows) == len(KNOWN)
+    assert len(rows) == len(KNOWN_SETS)
     assert all(row[header.index("state") - 1] == " " for row in rows)
     assert outcome.err == (
         f"warning: Set5 in {data / 'Set5'}: 2 pictures where 5 belong; missing: butterfly, head, woman\n"
@@ -32,7 +32,7 @@ def test_list_as_json_is_one_event_a_line(enhance, data):
     outcome = enhance("datasets", "list", "--data-root", data, "--json")
     assert (outcome.code, outcome.err) == (0, "")
     events = [json.loads(line) for line in outcome.out.splitlines()]
-    assert {event["name"] for event in events} == set(KNOWN)
+    assert {event["name"] for event in events} == set(KNOWN_SETS)
     assert events[0]["problem"].endswith("missing: butterfly, head, woman")
     assert [event["name"] for event in events if event["get"]] == ["DIV2K-valid"]
 
@@ -68,9 +68,10 @@ def test_get_fails_with_one_line_and_exit_code_1(enhance, tmp_path, monkeypatch)
 
 
 def test_get_tells_what_is_there_now(enhance, data, monkeypatch):
-    from enhance_cli.bench import datasets, download
+    from enhance_cli.bench import download
+    from enhance_cli.bench.datasets import find
 
-    monkeypatch.setattr(download, "get", lambda name, root, **_: datasets.at(root / name))
+    monkeypatch.setattr(download, "get", lambda name, root, **_: find.at(root / name))
     outcome = enhance("datasets", "get", "Set5", "--data-root", data)
     assert outcome.code == 0
     first, second = outcome.err.splitlines()

@@ -1,22 +1,86 @@
-"""Finds test sets: under the data root, in a folder that is named, and in the package."""
+"""What a test set is, and where sets are found: under the data root, in any folder, and in the package."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import enhance_cli
-from enhance_cli.bench.datasets.contract import Dataset, some
-from enhance_cli.bench.datasets.known import BUILTIN, KNOWN, Known, canonical
-from enhance_cli.bench.datasets.layouts import Pictures, read_folder
-from enhance_cli.bench.datasets.match import bare, folders
+from enhance_cli.bench.datasets.known import BUILTIN, KNOWN_SETS, KnownSet, canonical
+from enhance_cli.bench.datasets.layouts import (
+    Pictures,
+    bare,
+    first_of,
+    folders,
+    match,
+    pictures_in,
+    read_folder,
+)
 from enhance_cli.errors import UsageError
+from enhance_cli.imaging.files import read
+
+if TYPE_CHECKING:
+    from enhance_cli.arch.contract import Task
 
 ENVIRONMENT = "ENHANCE_DATA"
+ADVICE = f"give --data-root DIR or set {ENVIRONMENT}=DIR, where DIR holds folders such as Set5/ with pictures"
 PARENTS = ("test", "benchmark", "DIV2K")
 """Folders in the data root that hold sets, and are none."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One test set found on disk."""
+
+    name: str
+    images: tuple[Path, ...]
+    """Clean pictures in the order of their names."""
+    inputs: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Ready-made degraded pictures by name ("x4", "x4 real", "paired"), one for each of `images`."""
+    folder: Path | None = None
+    """Where it was found."""
+    expected: int | None = None
+    """How many pictures it should have; None where that is not known."""
+    complete: bool | None = None
+    """Whether it has them all and no others; None where that is not known."""
+    problem: str | None = None
+    """What is missing or left out, in one line."""
+    paired: bool = False
+    """Whether the user named the inputs' folder: then they are measured, whatever the protocol."""
+    cut: bool = False
+    """Whether only the first pictures were asked for."""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What it is measured for, the usual task first; empty for a set that is not in the literature."""
+        return KNOWN_SETS[self.name].tasks if self.name in KNOWN_SETS else ()
+
+    @property
+    def protocol(self) -> str | None:
+        """By which it is measured for its tasks, if not by the usual one."""
+        return KNOWN_SETS[self.name].protocol if self.name in KNOWN_SETS else None
+
+    @cached_property
+    def gray(self) -> bool:
+        """Sets are of one kind, but for a stray gray picture among colour ones (Set14)."""
+        return read(self.images[0]).gray
+
+    def name_of(self, image: Path) -> str:
+        """File name, or the path within the set where several files have that name."""
+        if self.folder is None or sum(one.name == image.name for one in self.images) == 1:
+            return image.name
+        return image.relative_to(self.folder).as_posix() if image.is_relative_to(self.folder) else str(image)
+
+    def first(self, limit: int | None) -> Dataset:
+        """The first `limit` pictures and their inputs; all of them for None."""
+        if limit is None or limit >= len(self.images):
+            return self
+        inputs = {name: paths[:limit] for name, paths in self.inputs.items()}
+        return replace(self, images=self.images[:limit], inputs=inputs, cut=True)
 
 
 def usual_root(given: Path | None) -> Path:
@@ -40,13 +104,7 @@ def data_root(given: Path | None, *, needed: bool = True) -> Path | None:
         return root
     if given is None and not (needed and os.environ.get(ENVIRONMENT)):
         return None
-    raise UsageError(f"no folder of test sets at {root}: {_how()}")
-
-
-def _how() -> str:
-    return (
-        f"give --data-root DIR or set {ENVIRONMENT}=DIR, where DIR holds folders such as Set5/ with pictures"
-    )
+    raise UsageError(f"no folder of test sets at {root}: {ADVICE}")
 
 
 def needs_root(names: Sequence[str]) -> bool:
@@ -84,7 +142,7 @@ def _named(name: str, found: Sequence[Dataset], root: Path | None) -> Dataset:
     if is_path or Path(name).is_dir():
         return at(Path(name))
     if root is None:
-        raise UsageError(f"no test set {name!r}: {_how()}")
+        raise UsageError(f"no test set {name!r}: {ADVICE}")
     there = ", ".join(dataset.name for dataset in found) or "none"
     raise UsageError(f"no test set {name!r} with pictures in {root}; there: {there}")
 
@@ -100,18 +158,19 @@ def at(folder: Path) -> Dataset:
     dataset = _read(folder)
     if dataset is None:
         raise UsageError(
-            f"no pictures in {folder}, nor in its HR/, GTmod12/, image_SRF_4/ or blur/ and sharp/"
+            f"no pictures in {folder}, nor in its HR/, GTmod12/, image_SRF_4/, "
+            "noisy/ and clean/ or blur/ and sharp/"
         )
     return dataset
 
 
 def found_in(root: Path) -> tuple[Dataset, ...]:
-    """Every set under `root` and its `PARENTS`: the known ones in the order of `KNOWN`, then the others."""
+    """Every set under `root` and its `PARENTS`: the known ones in their order, then the others."""
     sets: dict[str, Dataset] = {}
     for folder in _candidates(root):
         if canonical(folder.name) not in sets and (dataset := _read(folder)):
             sets[dataset.name] = dataset
-    order = [*KNOWN, *sorted(sets.keys() - KNOWN.keys())]
+    order = [*KNOWN_SETS, *sorted(sets.keys() - KNOWN_SETS.keys())]
     return tuple(sets[name] for name in order if name in sets)
 
 
@@ -122,7 +181,7 @@ def _candidates(root: Path) -> Iterator[Path]:
         if root / parent in inside:
             # DIV2K holds training pictures as well.
             every = parent != "DIV2K"
-            yield from (one for one in folders(root / parent) if every or canonical(one.name) in KNOWN)
+            yield from (one for one in folders(root / parent) if every or canonical(one.name) in KNOWN_SETS)
 
 
 @cache
@@ -145,7 +204,7 @@ def _read(folder: Path, name: str | None = None) -> Dataset | None:
     if content is None:
         return None
     name = canonical(name or folder.resolve().name)
-    known = KNOWN.get(name)
+    known = KNOWN_SETS.get(name)
     lacks = known and _lacks(known, content)
     problems = [f"{name} in {folder}: {problem}" for problem in (lacks, *content.problems) if problem]
     return Dataset(
@@ -159,7 +218,7 @@ def _read(folder: Path, name: str | None = None) -> Dataset | None:
     )
 
 
-def _lacks(known: Known, content: Pictures) -> str | None:
+def _lacks(known: KnownSet, content: Pictures) -> str | None:
     """How the pictures differ from those of the set: which, where most are named as it is known to be."""
     if known.images is None:
         return None
@@ -170,6 +229,38 @@ def _lacks(known: Known, content: Pictures) -> str | None:
     extra = [name for key, name in there.items() if key not in naming]
     told = [f"{count} pictures where {known.images} belong"] if count != known.images else []
     if 2 * (len(naming) - len(missing)) > min(count, known.images):
-        told += [f"missing: {some(missing)}"] if missing else []
-        told += [f"not of it: {some(extra)}"] if extra else []
+        told += [f"missing: {first_of(missing)}"] if missing else []
+        told += [f"not of it: {first_of(extra)}"] if extra else []
     return "; ".join(told) or None
+
+
+def pairs(
+    input_dir: Path, reference_dir: Path, settings: Sequence[str], *, limit: int | None = None
+) -> Dataset:
+    """The set of two folders: one of degraded pictures, for each of `settings` ("x4"), and one of clean ones.
+
+    Files pair by their path without suffix, or without marks such as x2, _LR and _HR as well. The set is
+    called like the folder of references. Raises UsageError naming the first files that have no partner.
+    """
+    sides = {}
+    for flag, folder in (("--input", input_dir), ("--reference", reference_dir)):
+        if not folder.is_dir():
+            raise UsageError(f"{flag} {folder} is not a folder")
+        sides[flag] = pictures_in(folder, deep=True)
+        if not sides[flag]:
+            raise UsageError(f"{flag} {folder} holds no pictures")
+    clean = sides["--reference"]
+    found = match(clean, sides["--input"])
+    if found.missing:
+        raise UsageError(f"--input {input_dir} has nothing for {first_of(found.missing)} of {reference_dir}")
+    if found.extra:
+        raise UsageError(
+            f"--reference {reference_dir} has nothing for {first_of(found.extra)} of {input_dir}"
+        )
+    return Dataset(
+        name=reference_dir.resolve().name,
+        images=tuple(clean.values()),
+        inputs=dict.fromkeys(settings, found.inputs),
+        folder=reference_dir,
+        paired=True,
+    ).first(limit)

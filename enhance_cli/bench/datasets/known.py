@@ -21,8 +21,8 @@ BUILTIN = "Builtin"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """An archive that holds a set."""
+class Archive:
+    """A file that holds a whole set, at its address."""
 
     url: str
     sha256: str
@@ -32,7 +32,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class KnownSet:
     """One set of the literature."""
 
     name: str
@@ -46,7 +46,9 @@ class Known:
     """Ways in which its files are named, without suffixes, each in full."""
     home: str
     """Where it comes from, in words."""
-    source: Source | None = None
+    archive: Archive | None = None
+    protocol: str | None = None
+    """By which it is measured for those tasks, if not by the usual one."""
 
 
 def canonical(name: str) -> str:
@@ -58,30 +60,29 @@ def _plain(name: str) -> str:
     return re.sub("[-_ ]", "", name.lower())
 
 
-def _read(table: dict[str, Any]) -> Known:
+def _read(table: dict[str, Any]) -> KnownSet:
     images, first = table.get("images"), table.get("first", 1)
     listed = [tuple(table["names"].split())] if "names" in table else []
     numbered = [
         tuple(pattern.format(number) for number in range(first, first + images))
         for pattern in table.get("numbered", ())
     ]
-    return Known(
+    return KnownSet(
         name=table["name"],
         tasks=tuple(table["tasks"]),
         images=images,
         aliases=tuple(table.get("aliases", ())),
         namings=(*listed, *numbered),
         home=table["home"],
-        source=Source(**table["source"]) if "source" in table else None,
+        archive=Archive(**table["archive"]) if "archive" in table else None,
+        protocol=table.get("protocol"),
     )
 
 
-def _tables() -> list[dict[str, Any]]:
-    text = files("enhance_cli.bench.datasets").joinpath("known.toml").read_text(encoding="utf-8")
-    return list(tomllib.loads(text)["set"])
-
-
-KNOWN: dict[str, Known] = {known.name: known for known in map(_read, _tables())}
+_TOML = tomllib.loads(files("enhance_cli.bench.datasets").joinpath("known.toml").read_text(encoding="utf-8"))
+KNOWN_SETS: dict[str, KnownSet] = {known.name: known for known in map(_read, _TOML["set"])}
 """By name, in the order in which they are shown."""
 
-_BY_NAME = {_plain(name): known.name for known in KNOWN.values() for name in (known.name, *known.aliases)}
+_BY_NAME = {
+    _plain(name): known.name for known in KNOWN_SETS.values() for name in (known.name, *known.aliases)
+}

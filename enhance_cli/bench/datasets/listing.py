@@ -6,9 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from enhance_cli.bench.datasets.contract import Dataset
-from enhance_cli.bench.datasets.find import builtin, found_in
-from enhance_cli.bench.datasets.known import BUILTIN, KNOWN, Known
+from enhance_cli.bench.datasets.find import Dataset, builtin, found_in
+from enhance_cli.bench.datasets.known import BUILTIN, KNOWN_SETS
 
 HEAD = ("name", "task", "images", "state", "inputs", "folder")
 
@@ -24,7 +23,7 @@ class Listed:
     expected: int | None
     complete: bool | None
     inputs: tuple[str, ...]
-    """Settings for which there are ready-made inputs."""
+    """What ready-made inputs there are."""
     folder: Path | None
     """None where it was not found."""
     problem: str | None
@@ -55,34 +54,27 @@ def listing(root: Path | None) -> tuple[Listed, ...]:
     """The sets under `root`, then the built-in one, then the known ones that were not found."""
     found = {dataset.name: dataset for dataset in (found_in(root) if root else ())}
     found.setdefault(BUILTIN, builtin())
-    absent = [_absent(known) for known in KNOWN.values() if known.name not in found]
-    return (*map(_present, found.values()), *absent)
-
-
-def _present(dataset: Dataset) -> Listed:
-    known = KNOWN.get(dataset.name)
-    return Listed(
-        name=dataset.name,
-        tasks=dataset.tasks,
-        images=len(dataset.images),
-        expected=dataset.expected,
-        complete=dataset.complete,
-        inputs=tuple(dataset.inputs),
-        folder=dataset.folder,
-        problem=dataset.problem,
-        get=bool(known and known.source),
-    )
-
-
-def _absent(known: Known) -> Listed:
-    return Listed(
-        name=known.name,
-        tasks=known.tasks,
-        images=0,
-        expected=known.images,
-        complete=None if known.images is None else False,
-        inputs=(),
-        folder=None,
-        problem=None,
-        get=known.source is not None,
+    absent = [
+        Dataset(
+            name=known.name,
+            images=(),
+            expected=known.images,
+            complete=None if known.images is None else False,
+        )
+        for known in KNOWN_SETS.values()
+        if known.name not in found
+    ]
+    return tuple(
+        Listed(
+            name=one.name,
+            tasks=one.tasks,
+            images=len(one.images),
+            expected=one.expected,
+            complete=one.complete,
+            inputs=tuple(one.inputs),
+            folder=one.folder,
+            problem=one.problem,
+            get=one.name in KNOWN_SETS and KNOWN_SETS[one.name].archive is not None,
+        )
+        for one in (*found.values(), *absent)
     )

@@ -6,22 +6,14 @@ A setting is one column of a paper's table ("x4", "q10") under a named protocol.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.errors import ImageError
-from enhance_cli.imaging.colour import from_float, rgb_to_y
-from enhance_cli.metrics.psnr import psnr
-from enhance_cli.metrics.ssim import ssim
-
-Clean = NDArray[np.uint8]
-Levels = NDArray[np.uint8] | NDArray[np.float32]
-Metrics = dict[str, float]
-"""PSNR in dB and SSIM by name: psnr, ssim, psnr_b, psnr_y, ssim_y; others as their libraries give them."""
+from enhance_cli.metrics.measure import EightBit, Levels, Metrics, compare, rounded_luma
 
 
 @dataclass(frozen=True)
@@ -30,66 +22,83 @@ class Case:
 
     given: Levels
     """What the network gets: uint8, or float32 where a file's 8 bits would spoil it."""
-    reference: Clean
+    reference: EightBit
     """What its result is compared with."""
     baseline: Levels
     """The answer of doing nothing, of the reference's size."""
 
 
-class Setting(Protocol):
-    """One column of a table.  Implementations are frozen dataclasses: equal settings measure the same."""
+class Setting(ABC):
+    """One column of a table, here as of most: the size stays, and all channels of 8-bit results are measured.
 
-    @property
-    def task(self) -> Task:
-        """What networks it measures."""
+    Subclasses are frozen dataclasses: equal settings measure the same.
+    """
 
-    @property
-    def protocol(self) -> str:
-        """Its name, as `--protocol` takes it."""
+    task: Task
+    """What networks it measures."""
+    protocol: str
+    """Its name, as `--protocol` takes it."""
+    baseline: str
+    """What doing nothing is called: "bicubic", "jpeg"."""
+    scale: int = 1
+    """Enlargement."""
+    unasked: bool = False
+    """Whether networks are told what `enhance` finds in the picture, instead of `condition`."""
+    needs_colour: bool = False
+    """Whether sets of gray pictures are left out."""
+    needs_inputs: bool = False
+    """Whether there is nothing to measure where no inputs lie ready."""
 
     @property
     def name(self) -> str:
         """As tables head it: "x4", "q10", "sigma 25"."""
+        return self.protocol
 
     @property
-    def baseline(self) -> str:
-        """What doing nothing is called: "bicubic", "jpeg"."""
+    def inputs(self) -> str:
+        """What a set calls the inputs that lie ready for it."""
+        return self.name
 
     @property
-    def gray(self) -> bool:
-        """Whether colour pictures are measured in one channel, and networks given one."""
-
-    @property
-    def scale(self) -> int:
-        """Enlargement."""
+    def label(self) -> str:
+        """The protocol's name and what else decides the figures: "matlab-y", "matlab-y replicate"."""
+        return self.protocol
 
     @property
     def condition(self) -> float | None:
         """Strength, for networks that are told."""
+        return None
+
+    @property
+    def gray(self) -> bool:
+        """Whether colour pictures are measured in one channel, and networks given one."""
+        return False
+
+    @property
+    def takes_inputs(self) -> bool:
+        """Whether inputs that lie ready beside a set are taken; else the protocol says how they are made."""
+        return True
 
     @property
     def exact(self) -> bool:
         """Whether results are measured as floats instead of the 8 bits of a file."""
+        return False
 
-    def degrade(self, clean: Clean, seed: int) -> Case:
+    @abstractmethod
+    def degrade(self, clean: EightBit, seed: int) -> Case:
         """Make the case of one picture, a pure function of the picture and the seed."""
 
-    def accept(self, clean: Clean, given: Clean) -> Case:
-        """The case of a picture that somebody else degraded; ImageError if the sizes do not match."""
+    def accept(self, clean: EightBit, given: EightBit) -> Case:
+        """The case of a picture that somebody else degraded; raises ImageError if the sizes do not match."""
+        return ready(clean, given)
 
-    def measure(self, result: Levels, reference: Clean) -> Metrics:
+    def measure(self, result: Levels, reference: EightBit) -> Metrics:
         """Compare a result with the reference."""
+        return compare(result, reference)
 
 
-def label(setting: Setting) -> str:
-    """The protocol's name and what else decides the figures: "matlab-y", "matlab-y replicate"."""
-    edges = getattr(setting, "edges", "mirror")
-    by_matlab = setting.protocol not in ("pil-y", "opencv-y")
-    return f"{setting.protocol} {edges}" if by_matlab and edges != "mirror" else setting.protocol
-
-
-def ready(reference: Clean, given: Clean) -> Case:
-    """The case whose baseline is the degraded picture itself; ImageError if it has another size."""
+def ready(reference: EightBit, given: EightBit) -> Case:
+    """The case whose baseline is the degraded picture itself; raises ImageError if it has another size."""
     if given.shape[:2] != reference.shape[:2]:
         sizes = [f"{x.shape[1]}x{x.shape[0]}" for x in (given, reference)]
         raise ImageError(f"the input is {sizes[0]} and the reference {sizes[1]}; they must be alike")
@@ -97,10 +106,10 @@ def ready(reference: Clean, given: Clean) -> Case:
     return Case(given, reference, given)
 
 
-def alike(given: Clean, reference: Clean) -> Clean:
+def alike(given: EightBit, reference: EightBit) -> EightBit:
     """`given` with the reference's channels, since gray pictures are often stored as RGB.
 
-    ImageError if only one of them has colour.
+    Raises ImageError if only one of them has colour.
     """
     if given.shape[2] == reference.shape[2]:
         return given
@@ -110,28 +119,6 @@ def alike(given: Clean, reference: Clean) -> Clean:
     return given[..., :1] if reference.shape[2] == 1 else given.repeat(3, axis=2)
 
 
-def luma_alike(given: Clean, clean: Clean) -> Clean:
+def luma_alike(given: EightBit, clean: EightBit) -> EightBit:
     """The 8-bit luma of `given`, where one channel beside a clean colour picture is luma already."""
-    if clean.shape[2] == 1:
-        return alike(given, clean)
-    return rounded_luma(given)
-
-
-def to_levels(x: NDArray[np.floating]) -> Clean:
-    """Bring floats in [0, 1] to 8 bits, as a file would hold them: rounded half up, clipped."""
-    return np.asarray(from_float(x, np.uint8), dtype=np.uint8)
-
-
-def plain(result: Levels, reference: Clean) -> Metrics:
-    """PSNR and SSIM on all channels of the whole picture."""
-    return {"psnr": psnr(result, reference), "ssim": ssim(result, reference)}
-
-
-def luma(x: Levels) -> NDArray[Any]:
-    """(H, W, 1) luma on the 0..255 scale, not rounded; one channel is its own."""
-    return x if x.shape[2] == 1 else rgb_to_y(x.astype(np.float64) / 255) * 255
-
-
-def rounded_luma(x: Clean) -> Clean:
-    """(H, W, 1) luma rounded to 8 bits, as MATLAB's rgb2ycbcr gives it for 8-bit pictures."""
-    return x if x.shape[2] == 1 else to_levels(luma(x) / 255)
+    return alike(given, clean) if clean.shape[2] == 1 else rounded_luma(given)

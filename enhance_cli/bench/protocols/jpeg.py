@@ -3,91 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from enhance_cli.arch.contract import Task
-from enhance_cli.bench.protocols.contract import (
-    Case,
-    Clean,
-    Levels,
-    Metrics,
-    luma_alike,
-    plain,
-    ready,
-    rounded_luma,
-)
+from enhance_cli.bench.protocols.contract import Case, Setting, luma_alike, ready
 from enhance_cli.degrade.jpeg import compress
-from enhance_cli.metrics.psnrb import psnrb
+from enhance_cli.metrics.measure import EightBit, Levels, Metrics, compare, rounded_luma
 
 
 @dataclass(frozen=True)
-class JpegLuma:
-    """libjpeg on the gray picture or on a colour picture's Y (rounded to 8 bits); nothing shaved."""
+class Jpeg(Setting):
+    """What the JPEG protocols have in common: a quality, which networks are told that ask for one."""
 
-    task: ClassVar[Task] = "dejpeg"
-    baseline: ClassVar[str] = "jpeg"
-    gray: ClassVar[bool] = True
-    scale: ClassVar[int] = 1
-    exact: ClassVar[bool] = False
-    protocol: ClassVar[str] = "jpeg-y"
+    task, baseline = "dejpeg", "jpeg"
+    suffix = ""
+    """What stands behind the quality in the setting's name."""
     quality: int
 
     @property
     def name(self) -> str:
         """As tables head it, "q10"."""
-        return f"q{self.quality}"
+        return f"q{self.quality}{self.suffix}"
 
     @property
     def condition(self) -> float:
-        """The quality, for networks that are told."""
+        """The quality."""
         return float(self.quality)
-
-    def degrade(self, clean: Clean, seed: int) -> Case:
-        """Encode the luma as a gray JPEG."""
-        reference = rounded_luma(clean)
-        coded = compress(reference, self.quality)
-        return Case(coded, reference, coded)
-
-    def accept(self, clean: Clean, given: Clean) -> Case:
-        """A picture that was compressed elsewhere: its luma, or as RGB."""
-        return ready(rounded_luma(clean), luma_alike(given, clean))
-
-    def measure(self, result: Levels, reference: Clean) -> Metrics:
-        """Compare (H, W, 1) with the reference."""
-        return {**plain(result, reference), "psnr_b": psnrb(reference, result)}
 
 
 @dataclass(frozen=True)
-class JpegColour:
+class JpegLuma(Jpeg):
+    """libjpeg on the gray picture or on a colour picture's Y (rounded to 8 bits); nothing shaved."""
+
+    protocol = "jpeg-y"
+    gray = True
+
+    def degrade(self, clean: EightBit, seed: int) -> Case:
+        """Encode the luma as a gray JPEG."""
+        reference = rounded_luma(clean)
+        return ready(reference, compress(reference, self.quality))
+
+    def accept(self, clean: EightBit, given: EightBit) -> Case:
+        """A picture that was compressed elsewhere: its luma, or as RGB."""
+        return ready(rounded_luma(clean), luma_alike(given, clean))
+
+    def measure(self, result: Levels, reference: EightBit) -> Metrics:
+        """Compare (H, W, 1) with the reference."""
+        return compare(result, reference, blocking=True)
+
+
+@dataclass(frozen=True)
+class JpegColour(Jpeg):
     """libjpeg on the RGB picture, chroma halved (4:2:0); PSNR and SSIM on RGB, nothing shaved."""
 
-    task: ClassVar[Task] = "dejpeg"
-    baseline: ClassVar[str] = "jpeg"
-    gray: ClassVar[bool] = False
-    scale: ClassVar[int] = 1
-    exact: ClassVar[bool] = False
-    protocol: ClassVar[str] = "jpeg-rgb"
-    quality: int
+    protocol, suffix = "jpeg-rgb", " rgb"
+    needs_colour = True
 
-    @property
-    def name(self) -> str:
-        """As the table heads it, "q10 rgb"."""
-        return f"q{self.quality} rgb"
-
-    @property
-    def condition(self) -> float:
-        """The quality, for networks that are told."""
-        return float(self.quality)
-
-    def degrade(self, clean: Clean, seed: int) -> Case:
+    def degrade(self, clean: EightBit, seed: int) -> Case:
         """Encode the picture as it is."""
-        coded = compress(clean, self.quality)
-        return Case(coded, clean, coded)
-
-    def accept(self, clean: Clean, given: Clean) -> Case:
-        """A picture that was compressed elsewhere."""
-        return ready(clean, given)
-
-    def measure(self, result: Levels, reference: Clean) -> Metrics:
-        """Compare (H, W, C) with the reference on all channels."""
-        return plain(result, reference)
+        return ready(clean, compress(clean, self.quality))

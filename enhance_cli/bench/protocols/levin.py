@@ -7,21 +7,17 @@ round: MATLAB v7.3, which is HDF5, with a cell array or a stack of equal sides n
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from enhance_cli.arch.contract import Task
-from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, plain, ready
+from enhance_cli.bench.protocols.contract import Case, Setting, ready
 from enhance_cli.degrade.blur import blur
 from enhance_cli.errors import UsageError
-
-if TYPE_CHECKING:  # h5py is loaded for such files only
-    import h5py
+from enhance_cli.metrics.measure import EightBit
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -29,23 +25,18 @@ N_KERNELS = 8
 FOLDERS = ("kernels", "test/kernels")
 """Where under the folder of test sets the file may lie."""
 FILES = ("levin09.npz", "Levin09.mat")
-_LARGEST = 255
+MOST_SIDE = 255
 """Pixels of a kernel's side; Levin's are 13 to 27."""
-_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, zipfile.BadZipFile)
+DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, zipfile.BadZipFile)
 """What NumPy and h5py raise for files that are not as they should be."""
 
 
 @dataclass(frozen=True)
-class LevinBlur:
+class LevinBlur(Setting):
     """Blur by one kernel, edges mirrored, rounded to 8 bits, no noise; measured on all channels."""
 
-    task: ClassVar[Task] = "deblur"
-    baseline: ClassVar[str] = "blurred"
-    gray: ClassVar[bool] = False
-    scale: ClassVar[int] = 1
-    exact: ClassVar[bool] = False
-    protocol: ClassVar[str] = "levin"
-    condition: ClassVar[None] = None
+    task, protocol, baseline = "deblur", "levin", "blurred"
+    takes_inputs = False
     number: int
     """1 to 8."""
     kernel: Rows = field(repr=False)
@@ -56,18 +47,9 @@ class LevinBlur:
         """As the table heads it, "levin 3"."""
         return f"levin {self.number}"
 
-    def degrade(self, clean: Clean, seed: int) -> Case:
+    def degrade(self, clean: EightBit, seed: int) -> Case:
         """Blur; there is nothing for the seed to decide."""
-        blurred = blur(clean, np.array(self.kernel, np.float32))
-        return Case(blurred, clean, blurred)
-
-    def accept(self, clean: Clean, given: Clean) -> Case:
-        """A picture that was blurred elsewhere."""
-        return ready(clean, given)
-
-    def measure(self, result: Levels, reference: Clean) -> Metrics:
-        """Compare (H, W, C) with the reference on all channels."""
-        return plain(result, reference)
+        return ready(clean, blur(clean, np.array(self.kernel, np.float32)))
 
 
 def levin_settings(root: Path) -> tuple[LevinBlur, ...]:
@@ -81,7 +63,7 @@ def levin_settings(root: Path) -> tuple[LevinBlur, ...]:
         if len(kernels) != N_KERNELS:
             raise ValueError(f"{len(kernels)} kernels in place of {N_KERNELS}")
         return tuple(LevinBlur(number, _rows(kernel)) for number, kernel in enumerate(kernels, 1))
-    except _DAMAGE as error:
+    except DAMAGE as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(
             f"{path} cannot be read as Levin's kernels ({reason}); "
@@ -110,32 +92,23 @@ def _from_mat(path: Path) -> list[NDArray[Any]]:
     import h5py
 
     with h5py.File(path, "r") as file:
-        return [kernel.T for kernel in _cells(file, file["kernels"])]
-
-
-def _cells(file: h5py.File, kernels: h5py.Dataset) -> Iterator[NDArray[Any]]:
-    import h5py
-
-    if kernels.size > N_KERNELS * _LARGEST**2:
-        raise ValueError("it is too large")
-    if h5py.check_ref_dtype(kernels.dtype) is None:
-        yield from kernels[()]
-        return
-    for reference in kernels[()].flat:
-        kernel = file[reference]
-        if kernel.size > _LARGEST**2:
-            raise ValueError("a kernel is too large")
-        yield kernel[()]
+        kernels = file["kernels"]
+        if kernels.size > N_KERNELS * MOST_SIDE**2:
+            raise ValueError("it is too large")
+        found = kernels[()]
+        if h5py.check_ref_dtype(kernels.dtype) is not None:
+            cells = [file[reference] for reference in found.flat]
+            if any(cell.size > MOST_SIDE**2 for cell in cells):
+                raise ValueError("a kernel is too large")
+            found = [cell[()] for cell in cells]
+        return [kernel.T for kernel in found]
 
 
 def _rows(kernel: NDArray[Any]) -> Rows:
-    """The kernel's rows; ValueError unless it is square, of an odd side, and sums to 1."""
-    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not _fits(kernel.shape):
+    """The kernel's rows; raises ValueError unless it is square, of an odd side, and sums to 1."""
+    height, width = kernel.shape if kernel.ndim == 2 else (0, 0)
+    if height != width or height % 2 == 0 or height > MOST_SIDE:
         raise ValueError(f"a kernel of shape {kernel.shape}")
     if kernel.dtype.kind != "f" or not abs(float(kernel.sum()) - 1) < 1e-3:
         raise ValueError("a kernel that does not sum to 1")
     return tuple(tuple(row) for row in kernel.astype(np.float64).tolist())
-
-
-def _fits(shape: Sequence[int]) -> bool:
-    return all(side % 2 == 1 and side <= _LARGEST for side in shape)

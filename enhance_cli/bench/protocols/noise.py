@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
 
-from enhance_cli.arch.contract import Task
-from enhance_cli.bench.protocols.contract import Case, Clean, Levels, Metrics, plain, ready
+from enhance_cli.bench.protocols.contract import Case, Setting
 from enhance_cli.degrade.noise import add_noise
+from enhance_cli.metrics.measure import EightBit, Levels
 
 
 @dataclass(frozen=True)
-class Noise:
+class Noise(Setting):
     """White Gaussian noise, seeded per picture; measured on 8-bit results, all channels.
 
     "awgn": neither clipped nor rounded, as in DnCNN's and FFDNet's code.  "awgn-8bit": clipped and rounded,
@@ -22,13 +21,9 @@ class Noise:
     The baseline is the noisy picture as the network gets it: 20.17 dB at sigma 25 under "awgn".
     """
 
-    task: ClassVar[Task] = "denoise"
-    baseline: ClassVar[str] = "noisy"
-    gray: ClassVar[bool] = False
-    scale: ClassVar[int] = 1
-    exact: ClassVar[bool] = False
+    task, baseline = "denoise", "noisy"
     sigma: float
-    protocol: Literal["awgn", "awgn-8bit"] = "awgn"
+    protocol: str = "awgn"
 
     @property
     def name(self) -> str:
@@ -40,17 +35,9 @@ class Noise:
         """The noise level, for networks that are told."""
         return self.sigma
 
-    def degrade(self, clean: Clean, seed: int) -> Case:
+    def degrade(self, clean: EightBit, seed: int) -> Case:
         """Add the noise that `seed` gives."""
         noisy: Levels = add_noise(clean, self.sigma, seed)
         if self.protocol == "awgn-8bit":
             noisy = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         return Case(noisy, clean, noisy)
-
-    def accept(self, clean: Clean, given: Clean) -> Case:
-        """A picture that was made noisy elsewhere."""
-        return ready(clean, given)
-
-    def measure(self, result: Levels, reference: Clean) -> Metrics:
-        """Compare (H, W, C) with the reference on all channels."""
-        return plain(result, reference)

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from enhance_cli.arch.contract import Task
-from enhance_cli.bench.protocols.contract import (
-    Case,
-    Clean,
-    Levels,
-    Metrics,
-    alike,
-    luma,
-    luma_alike,
-    plain,
-    rounded_luma,
-    to_levels,
-)
+from enhance_cli.bench.protocols.contract import Case, Setting, alike, luma_alike
 from enhance_cli.degrade.bicubic import modcrop, shrink
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import to_float
 from enhance_cli.imaging.resize import Edges, imresize
-from enhance_cli.metrics.psnr import psnr
-from enhance_cli.metrics.ssim import ssim
+from enhance_cli.metrics.measure import EightBit, Levels, Metrics, compare, eight_bit, rounded_luma
 
-SrProtocol = Literal["matlab-y", "y-only", "rgb", "float", "pil-y", "opencv-y"]
-PROTOCOLS: tuple[SrProtocol, ...] = get_args(SrProtocol)
+PROTOCOLS = ("matlab-y", "y-only", "rgb", "float", "pil-y", "opencv-y")
 
 
 @dataclass(frozen=True)
-class SuperResolution:
+class SuperResolution(Setting):
     """Bicubic shrinking; `scale` border pixels are shaved before measuring.
 
     "matlab-y": MATLAB's imresize on the RGB picture, PSNR and SSIM on Y; a gray picture is its own luma,
@@ -46,11 +32,9 @@ class SuperResolution:
     code does; other figures.
     """
 
-    task: ClassVar[Task] = "sr"
-    baseline: ClassVar[str] = "bicubic"
-    condition: ClassVar[None] = None
-    scale: int
-    protocol: SrProtocol = "matlab-y"
+    task, baseline = "sr", "bicubic"
+    scale: int = 4
+    protocol: str = "matlab-y"
     edges: Edges = "mirror"
     """What MATLAB's imresize sees outside: mirrored (now) or replicated (older versions)."""
 
@@ -58,6 +42,17 @@ class SuperResolution:
     def name(self) -> str:
         """As tables head it, "x4"."""
         return f"x{self.scale}"
+
+    @property
+    def label(self) -> str:
+        """The protocol's name, and the edges where they are not the usual ones and matter."""
+        by_matlab = self.protocol not in ("pil-y", "opencv-y")
+        return f"{self.protocol} {self.edges}" if by_matlab and self.edges != "mirror" else self.protocol
+
+    @property
+    def takes_inputs(self) -> bool:
+        """Only protocols of MATLAB's 8-bit pictures, which is what lies beside sets."""
+        return self.protocol in ("matlab-y", "rgb")
 
     @property
     def gray(self) -> bool:
@@ -69,37 +64,36 @@ class SuperResolution:
         """Only "float" is."""
         return self.protocol == "float"
 
-    def degrade(self, clean: Clean, seed: int) -> Case:
+    def degrade(self, clean: EightBit, seed: int) -> Case:
         """Crop to a multiple of the scale and shrink; the baseline is the small picture enlarged.
 
-        ImageError if the picture is smaller than the scale.
+        Raises ImageError if the picture is smaller than the scale.
         """
         reference = self.reference(clean)
         return self._case(reference, self._shrunk(reference))
 
-    def accept(self, clean: Clean, given: Clean) -> Case:
+    def accept(self, clean: EightBit, given: EightBit) -> Case:
         """A small picture made elsewhere, for the reference cropped to a multiple of the scale."""
         reference = self.reference(clean)
         height, width = self._small_size(reference)
         if given.shape[:2] != (height, width):
             found = f"{given.shape[1]}x{given.shape[0]}"
-            raise ImageError(f"the input is {found}, and {width}x{height} would be {self.name} smaller")
+            raise ImageError(f"the input is {found}, and {width}x{height} would be x{self.scale} smaller")
         small = luma_alike(given, clean) if self.gray else alike(given, reference)
         return self._case(reference, small.astype(np.float32) if self._floats else small)
 
-    def measure(self, result: Levels, reference: Clean) -> Metrics:
+    def measure(self, result: Levels, reference: EightBit) -> Metrics:
         """Compare (H, W, C), or (H, W, 1) luma, with the reference."""
-        inside = slice(self.scale, -self.scale)
         if self.protocol == "rgb":
-            return plain(result[inside, inside], reference[inside, inside])
-        a, b = (luma(x)[inside, inside] for x in (result, reference))
-        return {"psnr_y": psnr(a, b), "ssim_y": ssim(a, b)}
+            return compare(result, reference, border=self.scale)
+        found = compare(result, reference, on_luma=True, border=self.scale)
+        return {f"{name}_y": value for name, value in found.items()}
 
-    def reference(self, clean: Clean) -> Clean:
-        """What results are compared with; ImageError if the picture is smaller than the scale."""
+    def reference(self, clean: EightBit) -> EightBit:
+        """What results are compared with; raises ImageError if the picture is smaller than the scale."""
         height, width = clean.shape[:2]
         if min(height, width) < self.scale:
-            raise ImageError(f"the picture is {width}x{height}, too small for {self.name}; leave it out")
+            raise ImageError(f"the picture is {width}x{height}, too small for x{self.scale}; leave it out")
         return modcrop(rounded_luma(clean) if self.gray else clean, self.scale)
 
     @property
@@ -107,10 +101,10 @@ class SuperResolution:
         """Whether the small picture is kept from rounding."""
         return self.protocol in ("float", "y-only")
 
-    def _small_size(self, reference: Clean) -> tuple[int, int]:
+    def _small_size(self, reference: EightBit) -> tuple[int, int]:
         return reference.shape[0] // self.scale, reference.shape[1] // self.scale
 
-    def _shrunk(self, reference: Clean) -> Levels:
+    def _shrunk(self, reference: EightBit) -> Levels:
         height, width = self._small_size(reference)
         match self.protocol:
             case "float" | "y-only":
@@ -124,7 +118,7 @@ class SuperResolution:
                 return np.asarray(shrunk, np.uint8).reshape(height, width, -1)
         return shrink(reference, self.scale, self.edges)
 
-    def _case(self, reference: Clean, small: Levels) -> Case:
+    def _case(self, reference: EightBit, small: Levels) -> Case:
         """Doing nothing, like a network, rounds once, at the end.
 
         So Set5 x2 has 33.68 dB, where rounding after each pass gives 33.67.
@@ -135,17 +129,17 @@ class SuperResolution:
             case "float" | "y-only":
                 large = imresize(small.astype(np.float64), (height, width), scale=float(self.scale))
                 exact = np.asarray(large.clip(0, 255), np.float32)
-                return Case(small, reference, exact if self.exact else to_levels(large / 255))
+                return Case(small, reference, exact if self.exact else eight_bit(large / 255))
             case "pil-y":
                 return Case(small, reference, _by_pillow(np.asarray(small, np.uint8), width, height))
             case "opencv-y":
                 large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
                 return Case(small, reference, np.asarray(large, np.uint8).reshape(height, width, -1))
         large = imresize(to_float(np.asarray(small, np.uint8)), (height, width), scale=float(self.scale))
-        return Case(small, reference, to_levels(large))
+        return Case(small, reference, eight_bit(large))
 
 
-def _by_pillow(x: Clean, width: int, height: int) -> Clean:
+def _by_pillow(x: EightBit, width: int, height: int) -> EightBit:
     picture = Image.fromarray(x[..., 0] if x.shape[2] == 1 else x)
     resized = picture.resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(resized, np.uint8).reshape(height, width, -1)

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from importlib.resources import files
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
 
 import enhance_cli
-from enhance_cli.bench.report import (
-    Row,
-    figure,
-    gain,
-    grouped,
-    heading,
-    in_billions,
-    in_millions,
-    label,
-    table,
-)
-from enhance_cli.bench.reports import plots
-from enhance_cli.bench.reports.markup import Markup, join, tag
-from enhance_cli.bench.reports.pictures import CROP, QUALITY, WHOLE, Album, Kept, Shelf, Shelves, key
+from enhance_cli.bench.report import Row, figure, grouped, heading, in_billions, in_millions, label, table
+from enhance_cli.bench.reports.pictures import CROP_SIDE, QUALITY, WHOLE_SIDE, Gallery, collect, fitting, key
+from enhance_cli.bench.reports.plots import HEIGHT, LEFT, RIGHT, WIDTH, bars_of, plot_of
+from enhance_cli.bench.reports.text import legible
 from enhance_cli.imaging.files import write_atomic
 
 if TYPE_CHECKING:
-    from enhance_cli.bench.gates import Offence
-    from enhance_cli.bench.plan import Work
-    from enhance_cli.bench.run import Shown
+    from enhance_cli.bench.gates import MissedGate
+    from enhance_cli.bench.plan import PlannedRow
+    from enhance_cli.bench.run import ShownPictures
 
 PAGE = "index.html"
 MAX_BYTES = 15_000_000
@@ -46,214 +39,83 @@ class HtmlReport:
 
     def __init__(self, folder: Path, *, title: str = "Benchmark", command: str = "") -> None:
         self._folder, self._title, self._command = folder, title, command
-        self._album = Album()
+        self._gallery: Gallery = {}
 
-    def on_shown(self, work: Work, shown: Shown) -> None:
+    def on_shown(self, planned: PlannedRow, shown: ShownPictures) -> None:
         """Take note of the pictures behind one score; of each row a few are kept, small and compressed."""
-        self._album.show(work, shown)
+        collect(self._gallery, planned, shown)
 
-    def finish(self, rows: Sequence[Row], offences: Sequence[Offence] = ()) -> Path:
-        """Write the page whole, or not at all, and tell where; WriteError."""
-        rows = tuple(rows)
-        bare = self._page(rows, offences, {})
-        page = self._page(rows, offences, self._album.fitting(MAX_BYTES - len(bare.encode())))
+    def finish(self, rows: Sequence[Row], missed: Sequence[MissedGate] = ()) -> Path:
+        """Write the page whole, or not at all, and tell where; raises WriteError."""
+        bare = self._page(rows, missed, {})
+        page = self._page(rows, missed, fitting(self._gallery, MAX_BYTES - len(bare.encode())))
         path = self._folder / PAGE
         write_atomic(path, page.encode())
         return path
 
-    def _page(self, rows: Sequence[Row], offences: Sequence[Offence], shelves: Shelves) -> str:
-        groups, numbers = grouped(rows), count(1)
-        sections = [
-            _run(self._command, rows),
-            *([_missed(offences)] if offences else []),
-            *(_group(group, f"set{next(numbers)}", shelves) for group in groups),
-            *([_networks(rows)] if any(row.model for row in rows) else []),
-            *([_sources(rows)] if any(row.paper for row in rows) else []),
-        ]
-        links = [tag("li", tag("a", _name(group), href=f"#set{i}")) for i, group in enumerate(groups, 1)]
-        body = tag(
-            "body",
-            tag("header", tag("h1", self._title), tag("nav", tag("ul", *links), aria_label="Test sets")),
-            tag("main", *sections),
-            tag("footer", tag("p", f"Made by enhance {enhance_cli.__version__}.")),
-            _script(),
+    def _page(self, rows: Sequence[Row], missed: Sequence[MissedGate], gallery: Gallery) -> str:
+        script = _resource("page.js")
+        # Whatever is not markup already is escaped, so no name can become a tag.
+        environment = jinja2.Environment(
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+            finalize=lambda value: value if isinstance(value, Markup) else legible(str(value)),
         )
-        return f"<!DOCTYPE html>\n{tag('html', _head(self._title), body, lang='en')}\n"
-
-
-def _head(title: str) -> Markup:
-    # The page needs nothing from anywhere, and no name in it may fetch or run anything.
-    digest = base64.b64encode(hashlib.sha256(_resource("page.js").encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    return tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", title),
-        tag("style", Markup(_resource("page.css"))),
-    )
-
-
-def _script() -> Markup:
-    return tag("script", Markup(_resource("page.js")))
+        environment.filters |= {"base64": lambda data: base64.b64encode(data).decode(), "label": label}
+        page = environment.from_string(_resource("page.html")).render(
+            title=self._title,
+            command=self._command,
+            facts={
+                "Protocols": dict.fromkeys(row.protocol for row in rows),
+                "Seed": dict.fromkeys(str(row.seed) for row in rows),
+            },
+            missed=missed,
+            groups=[_group(group, gallery) for group in grouped(rows)],
+            networks=list(dict.fromkeys(_network(row) for row in rows if row.model is not None)),
+            sources=dict.fromkeys(f"{row.paper.method}: {row.paper.source}" for row in rows if row.paper),
+            version=enhance_cli.__version__,
+            style=_resource("page.css"),
+            script=script,
+            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            figure=figure,
+            width=WIDTH,
+            height=HEIGHT,
+            left=LEFT,
+            right=WIDTH - RIGHT,
+            open_up_to=OPEN_UP_TO,
+            enlarged=ENLARGED,
+            quality=QUALITY,
+            whole_side=WHOLE_SIDE,
+            crop_side=CROP_SIDE,
+        )
+        return re.sub(r">\s+<", "><", page.strip()) + "\n"
 
 
 def _resource(name: str) -> str:
     return files("enhance_cli.bench.reports").joinpath(name).read_text(encoding="utf-8")
 
 
-def _name(rows: Sequence[Row]) -> str:
-    return f"{rows[0].dataset}, {rows[0].task}"
-
-
-def _run(command: str, rows: Sequence[Row]) -> Markup:
-    facts = {
-        "Protocols": ", ".join(dict.fromkeys(row.protocol for row in rows)),
-        "Seed": ", ".join(dict.fromkeys(str(row.seed) for row in rows)),
+def _group(rows: Sequence[Row], gallery: Gallery) -> dict[str, Any]:
+    """What the page shows of one task on one set."""
+    dataset, task, protocol, pictures, _ = heading(rows)
+    settings = dict.fromkeys(row.setting for row in rows)
+    return {
+        "name": f"{dataset}, {task}",
+        "protocol": protocol,
+        "pictures": pictures,
+        "n_images": len(rows[0].scores),
+        "table": table(rows),
+        "plot": plot_of(rows),
+        "bars": {name: bars_of([row for row in rows if row.setting == name]) for name in settings},
+        "galleries": [(row, gallery[key(row)]) for row in rows if key(row) in gallery],
     }
-    told = [join([tag("dt", name), tag("dd", fact)]) for name, fact in facts.items() if fact]
-    if command:
-        told.insert(0, join([tag("dt", "Command"), tag("dd", _box("Command", tag("code", command)))]))
-    return tag("section", tag("h2", "What was run"), tag("dl", *told))
 
 
-def _missed(offences: Sequence[Offence]) -> Markup:
-    items = [tag("li", str(offence)) for offence in offences]
-    return tag("section", tag("h2", "Gates that were missed"), tag("ul", *items), class_="missed")
-
-
-def _group(rows: Sequence[Row], id: str, shelves: Shelves) -> Markup:
-    _, _, protocol, pictures, _ = heading(rows)
-    kept = [row for row in rows if key(row) in shelves]
-    galleries = [_gallery(row, shelves[key(row)], open=row is kept[0]) for row in kept]
-    told = (
-        f"The whole pictures are JPEG of quality {QUALITY}, at most {WHOLE} pixels wide or high. The crops "
-        f"of {CROP} x {CROP} pixels are without loss, {ENLARGED} times enlarged, from where the network lost "
-        "most (in pictures of the least gain) or gained most."
-    )
-    return tag(
-        "section",
-        tag("h2", _name(rows)),
-        tag("p", f"{pictures}, degraded and measured by the protocol {protocol}."),
-        _summary(rows),
-        plots.over_settings(rows) or Markup(),
-        tag("h3", "Each picture"),
-        *(_each_picture(part) for part in _by_setting(rows)),
-        *(
-            [tag("h3", "Worst and best pictures"), tag("p", told, class_="note"), *galleries]
-            if galleries
-            else []
-        ),
-        id=id,
-    )
-
-
-def _by_setting(rows: Sequence[Row]) -> list[list[Row]]:
-    parts: dict[str, list[Row]] = {}
-    for row in rows:
-        parts.setdefault(row.setting, []).append(row)
-    return list(parts.values())
-
-
-def _summary(rows: Sequence[Row]) -> Markup:
-    content = table(rows)
-    return _table(f"{_name(rows)}: means over the pictures", content.head, content.lines, words=2)
-
-
-def _table(caption: str, head: Sequence[str], lines: Sequence[Sequence[str]], *, words: int) -> Markup:
-    """A table whose first `words` columns are words, and the rest figures; it scrolls in a box of its own."""
-    top = tag("tr", *(tag("th", name, scope="col", class_=_kind(i, words)) for i, name in enumerate(head)))
-    body = [
-        tag("tr", *(tag("td", cell, class_=_kind(i, words)) for i, cell in enumerate(line))) for line in lines
-    ]
-    return _box(caption, tag("table", tag("caption", caption), tag("thead", top), tag("tbody", *body)))
-
-
-def _kind(column: int, words: int) -> str | None:
-    return None if column < words else "figure"
-
-
-def _box(name: str, content: Markup) -> Markup:
-    # With a place in the order of tabs, so that the keyboard can scroll it.
-    return tag("div", content, class_="scroll", tabindex=0, role="region", aria_label=name)
-
-
-def _each_picture(rows: Sequence[Row]) -> Markup:
-    return tag(
-        "details",
-        tag("summary", rows[0].setting),
-        plots.bars(rows),
-        open=len(rows[0].scores) <= OPEN_UP_TO,
-    )
-
-
-def _gallery(row: Row, shelf: Shelf, *, open: bool) -> Markup:
-    ends = [
-        join([tag("h4", title), tag("div", *(_picture(row, kept) for kept in ones), class_="gallery")])
-        for title, ones in (("Least gain", shelf.worst), ("Most gain", shelf.best))
-        if ones
-    ]
-    return tag("details", tag("summary", f"{row.setting}, {row.model}"), *ends, open=open)
-
-
-def _picture(row: Row, kept: Kept) -> Markup:
-    score = next(score for score in row.scores if score.image == kept.image)
-    metric = next(iter(score.metrics))
-    model = row.model or ""
-    before, after = (figure(metric, values[metric]) for values in (score.baseline, score.metrics))
-    told = f"{label(metric)}: {row.baseline_name} {before}, {model} {after}"
-    wholes = zip((row.baseline_name, model), kept.wholes, strict=True)
-    crops = zip((row.baseline_name, model, "original"), kept.crops, strict=True)
-    enlarged = (kept.crop_size[0] * ENLARGED, kept.crop_size[1] * ENLARGED)
-    return tag(
-        "article",
-        tag("h5", f"{kept.image} {gain(score.metrics, score.baseline):+.2f} dB"),
-        tag("p", told, class_="note"),
-        tag(
-            "div",
-            *(_figure(name, f"{kept.image}, {name}", _jpeg(data), kept.size) for name, data in wholes),
-            class_="compare",
-        ),
-        tag(
-            "div",
-            *(_figure(name, f"crop of {kept.image}, {name}", _png(data), enlarged) for name, data in crops),
-            class_="crops",
-        ),
-    )
-
-
-def _figure(name: str, alt: str, uri: str, size: tuple[int, int]) -> Markup:
-    picture = tag("img", src=uri, alt=alt, width=size[0], height=size[1], decoding="async")
-    return tag("figure", picture, tag("figcaption", name))
-
-
-def _uri(kind: str) -> Callable[[bytes], str]:
-    return lambda data: f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-_jpeg, _png = _uri("jpeg"), _uri("png")
-
-
-def _networks(rows: Sequence[Row]) -> Markup:
-    head = ("network", "sha256 of its weights", "parameters", "work per output megapixel")
-    lines = dict.fromkeys(
-        (
-            row.model,
-            row.weights or "",
-            in_millions(row.cost.parameters) if row.cost else "",
-            f"{in_billions(work)} multiplications"
-            if row.cost and (work := row.cost.gmac_per_megapixel)
-            else "",
-        )
-        for row in rows
-        if row.model is not None
-    )
-    return tag("section", tag("h2", "Networks"), _table("Networks measured", head, list(lines), words=2))
-
-
-def _sources(rows: Sequence[Row]) -> Markup:
-    sources = dict.fromkeys(f"{row.paper.method}: {row.paper.source}" for row in rows if row.paper)
-    items = [tag("li", source) for source in sources]
-    return tag("section", tag("h2", "Where the papers' figures are from"), tag("ul", *items))
+def _network(row: Row) -> tuple[str, str, str, str]:
+    if row.cost is None:
+        return row.model or "", row.weights or "", "", ""
+    work = in_billions(row.cost.gmac_per_megapixel)
+    parameters = in_millions(row.cost.parameters)
+    return row.model or "", row.weights or "", parameters, f"{work} multiplications" if work else ""

@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from enhance_cli.bench.protocols.contract import Clean, luma
-from enhance_cli.bench.report import Row, gain
+from enhance_cli.bench.report import Row
 from enhance_cli.imaging.encode import EncodeOptions, encode
 from enhance_cli.imaging.picture import Picture
 from enhance_cli.imaging.resize import imresize
+from enhance_cli.metrics.measure import EightBit, luma
 
 if TYPE_CHECKING:
-    from enhance_cli.bench.plan import Work
-    from enhance_cli.bench.run import Shown
+    from enhance_cli.bench.plan import PlannedRow
+    from enhance_cli.bench.run import ShownPictures
 
 PER_END = 3
 """Pictures of the least gain of a row, and as many of the most."""
-WHOLE, QUALITY = 480, 88
-"""Longest side of a whole picture, and the quality of its JPEG."""
-CROP = 96
-"""Side of a crop, which is shown enlarged and without loss."""
-_STEP = 8
-# What the markup around one picture takes, in bytes.
-_AROUND = 2500
+WHOLE_SIDE, QUALITY = 480, 88
+"""Longest side of a whole picture in pixels, and the quality of its JPEG."""
+CROP_SIDE = 96
+"""Pixels of the side of a crop, which is shown enlarged and without loss."""
+BLOCK_SIDE = 8
+"""Pixels from one place where a crop may begin to the next."""
+MARKUP_BYTES = 2500
+"""What the markup around one picture takes in a page."""
 
 Key = tuple[str, str, str, str | None, str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
+class KeptPicture:
     """One picture of a row."""
 
     image: str
@@ -49,52 +49,20 @@ class Kept:
     """Baseline, result and reference where they differ most, PNG."""
 
     @property
-    def weight(self) -> int:
+    def n_bytes(self) -> int:
         """Bytes in a page, where all is base64."""
-        return sum(4 * math.ceil(len(data) / 3) for data in (*self.wholes, *self.crops)) + _AROUND
+        return sum(4 * math.ceil(len(data) / 3) for data in (*self.wholes, *self.crops)) + MARKUP_BYTES
 
 
 @dataclass
-class Shelf:
+class Ends:
     """The pictures of one row, the most telling first."""
 
-    worst: list[Kept] = field(default_factory=list)
-    best: list[Kept] = field(default_factory=list)
+    worst: list[KeptPicture] = field(default_factory=list)
+    best: list[KeptPicture] = field(default_factory=list)
 
 
-Shelves = dict[Key, Shelf]
-
-
-class Album:
-    """Keeps a few pictures of each row, whatever the number and size of those it is shown."""
-
-    def __init__(self) -> None:
-        self._shelves: Shelves = {}
-
-    def show(self, work: Work, shown: Shown) -> None:
-        """Keep the picture if it is among the best or the worst of its row so far."""
-        if shown.result is None or work.net is None:
-            return
-        of = (
-            work.dataset.name,
-            work.setting.task,
-            work.setting.name,
-            work.model,
-            work.net.sha256,
-        )
-        shelf = self._shelves.setdefault(of, Shelf())
-        n_worst, n_best = _places(len(work.dataset.images))
-        measured = _gain(work, shown)
-        _place(
-            shelf.worst, n_worst, lambda one: one.gain, measured, lambda: _keep(shown, measured, best=False)
-        )
-        _place(
-            shelf.best, n_best, lambda one: -one.gain, -measured, lambda: _keep(shown, measured, best=True)
-        )
-
-    def fitting(self, room: int) -> Shelves:
-        """As many pictures as fit into `room` bytes: of each row the first of either end, then the second."""
-        return _fitting(self._shelves, room)
+Gallery = dict[Key, Ends]
 
 
 def key(row: Row) -> Key:
@@ -102,54 +70,51 @@ def key(row: Row) -> Key:
     return row.dataset, row.task, row.setting, row.model, row.weights
 
 
-def _fitting(shelves: Shelves, room: int) -> Shelves:
-    taken = {of: Shelf() for of in shelves}
+def collect(gallery: Gallery, planned: PlannedRow, shown: ShownPictures) -> None:
+    """Keep the picture if it is among the best or the worst of its row so far."""
+    if shown.result is None or planned.net is None:
+        return
+    setting, images = planned.setting, len(planned.dataset.images)
+    of = planned.dataset.name, setting.task, setting.name, planned.model, planned.net.sha256
+    ends = gallery.setdefault(of, Ends())
+    # Both equal to the reference: nothing was gained.
+    gain = 0.0 if shown.gain is None or math.isnan(shown.gain) else shown.gain
+    # As many of either end that no picture is in both.
+    for pictures, sign, half in ((ends.worst, 1, images // 2), (ends.best, -1, images - images // 2)):
+        at = sum(sign * one.gain <= sign * gain for one in pictures)
+        if at < min(PER_END, half):
+            pictures.insert(at, _kept(shown, gain, best=sign < 0))
+            del pictures[min(PER_END, half) :]
+
+
+def fitting(gallery: Gallery, n_bytes: int) -> Gallery:
+    """As many pictures as take `n_bytes`: of each row the first of either end, then the second."""
+    taken = {of: Ends() for of in gallery}
     for place in range(PER_END):
-        for of, shelf in shelves.items():
-            into = taken[of]
-            for ones, chosen in ((shelf.worst, into.worst), (shelf.best, into.best)):
-                # Those before it on its shelf must have fitted, or the order would be wrong.
-                if len(chosen) == place < len(ones) and ones[place].weight <= room:
-                    chosen.append(ones[place])
-                    room -= ones[place].weight
+        for of, ends in gallery.items():
+            for pictures, chosen in ((ends.worst, taken[of].worst), (ends.best, taken[of].best)):
+                # Those before it must have fitted, or the order would be wrong.
+                if len(chosen) == place < len(pictures) and pictures[place].n_bytes <= n_bytes:
+                    chosen.append(pictures[place])
+                    n_bytes -= pictures[place].n_bytes
     return taken
 
 
-def _places(images: int) -> tuple[int, int]:
-    """How many of the worst and the best are kept, so that none is both."""
-    return min(PER_END, images // 2), min(PER_END, images - images // 2)
-
-
-def _place(
-    ones: list[Kept], places: int, rank: Callable[[Kept], float], own: float, make: Callable[[], Kept]
-) -> None:
-    """Insert into the list, sorted by `rank`, what `make` gives, if it belongs there."""
-    at = sum(rank(one) <= own for one in ones)
-    if at < places:
-        ones.insert(at, make())
-        del ones[places:]
-
-
-def _gain(work: Work, shown: Shown) -> float:
+def _kept(shown: ShownPictures, gain: float, *, best: bool) -> KeptPicture:
     assert shown.result is not None
-    measure = work.setting.measure
-    measured = gain(measure(shown.result, shown.reference), measure(shown.baseline, shown.reference))
-    # Both equal to the reference: nothing was gained.
-    return 0.0 if measured is None or math.isnan(measured) else measured
-
-
-def _keep(shown: Shown, measured: float, *, best: bool) -> Kept:
-    assert shown.result is not None
-    alike = _alike(shown.baseline, shown.result, shown.reference)
-    window = _window(*alike, best=best)
-    wholes = [_bounded(x) for x in alike[:2]]
-    crops = [x[window] for x in alike]
+    pictures = shown.baseline, shown.result, shown.reference
+    if shown.result.shape[2] != shown.reference.shape[2]:
+        # All in luma, where the result has nothing else.
+        pictures = tuple(np.rint(luma(x)).astype(np.uint8) for x in pictures)
+    window = _window(*pictures, best=best)
+    wholes = [_bounded(x) for x in pictures[:2]]
+    crops = [x[window] for x in pictures]
     options = EncodeOptions(jpeg_quality=QUALITY, png_level=9)
     before, after = (encode(Picture(pixels=x), "JPEG", options=options) for x in wholes)
     baseline, result, reference = (encode(Picture(pixels=x), "PNG", options=options) for x in crops)
-    return Kept(
+    return KeptPicture(
         image=shown.image,
-        gain=measured,
+        gain=gain,
         size=(wholes[0].shape[1], wholes[0].shape[0]),
         wholes=(before, after),
         crop_size=(crops[0].shape[1], crops[0].shape[0]),
@@ -157,42 +122,30 @@ def _keep(shown: Shown, measured: float, *, best: bool) -> Kept:
     )
 
 
-def _alike(baseline: Clean, result: Clean, reference: Clean) -> tuple[Clean, Clean, Clean]:
-    """All three in luma where the result has nothing else."""
-    if result.shape[2] == reference.shape[2]:
-        return baseline, result, reference
-    first, second, third = (np.rint(luma(x)).astype(np.uint8) for x in (baseline, result, reference))
-    return first, second, third
-
-
-def _bounded(x: Clean) -> Clean:
-    """Shrunk so that no side is longer than `WHOLE`."""
+def _bounded(x: EightBit) -> EightBit:
+    """The picture shrunk so that no side is longer than `WHOLE_SIDE`."""
     height, width = x.shape[:2]
-    factor = WHOLE / max(height, width)
+    factor = WHOLE_SIDE / max(height, width)
     if factor >= 1:
         return x
     return np.asarray(imresize(x, (max(1, round(height * factor)), max(1, round(width * factor)))), np.uint8)
 
 
-def _window(baseline: Clean, result: Clean, reference: Clean, *, best: bool) -> tuple[slice, slice]:
-    """Where the result is better than the baseline by most, or worse by most; at most CROP x CROP."""
+def _window(baseline: EightBit, result: EightBit, reference: EightBit, *, best: bool) -> tuple[slice, slice]:
+    """Where the result is better than the baseline by most, or worse by most; at most a crop's size."""
     gained = _block_sums(baseline, reference) - _block_sums(result, reference)
     sums = np.pad(gained.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    rows, columns = (min(CROP // _STEP, n) for n in gained.shape)
+    rows, columns = (min(CROP_SIDE // BLOCK_SIDE, n) for n in gained.shape)
     boxes = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
     at = boxes.argmax() if best else boxes.argmin()
-    top, left = (int(i) * _STEP for i in np.unravel_index(at, boxes.shape))
-    return slice(top, top + CROP), slice(left, left + CROP)
+    top, left = (int(i) * BLOCK_SIDE for i in np.unravel_index(at, boxes.shape))
+    return slice(top, top + CROP_SIDE), slice(left, left + CROP_SIDE)
 
 
-def _block_sums(x: Clean, reference: Clean) -> NDArray[np.int64]:
-    """Squared error summed over blocks of _STEP x _STEP; the last ones take what is left over."""
-    tops, lefts = (_starts(length) for length in x.shape[:2])
+def _block_sums(x: EightBit, reference: EightBit) -> NDArray[np.int64]:
+    """Squared error summed over square blocks; the last ones take what is left over."""
+    tops, lefts = (tuple(range(0, max(1, side - BLOCK_SIDE + 1), BLOCK_SIDE)) for side in x.shape[:2])
     # A stripe at a time: the squares of a large picture need several times its memory.
     stripes = (slice(*ends) for ends in zip(tops, (*tops[1:], x.shape[0]), strict=True))
     columns = (np.square(x[rows].astype(np.int64) - reference[rows]).sum(axis=(0, 2)) for rows in stripes)
     return np.stack([np.add.reduceat(one, lefts) for one in columns])
-
-
-def _starts(length: int) -> tuple[int, ...]:
-    return tuple(range(0, max(1, length - _STEP + 1), _STEP))

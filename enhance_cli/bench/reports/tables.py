@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from enhance_cli.bench.report import Row, gain, grouped, heading, table
+from enhance_cli.bench.report import Row, grouped, heading, table
 from enhance_cli.bench.reports.text import legible, number, one_line
 
 METRICS = ("psnr", "ssim", "psnr_b", "psnr_y", "ssim_y")
@@ -49,7 +49,7 @@ def _columns(metrics: Sequence[str], *, per_image: bool) -> list[str]:
         *metrics,
         "baseline_name",
         *(f"baseline_{name}" for name in metrics),
-        *("gain", "paper_method", "paper_psnr", "diff", "seconds_per_megapixel"),
+        *("gain", "worst_gain", "paper_method", "paper_psnr", "diff", "seconds_per_megapixel"),
         *("parameters", "gmac_per_megapixel", "peak_memory_mb"),
     ]
 
@@ -74,7 +74,8 @@ def _line(row: Row, metrics: Sequence[str]) -> dict[str, str]:
         **{name: number(measured.get(name)) for name in metrics},
         "baseline_name": row.baseline_name,
         **{f"baseline_{name}": number(baseline.get(name)) for name in metrics},
-        "gain": number(gain(measured, baseline)),
+        "gain": number(row.gain),
+        "worst_gain": number(row.worst_gain),
         "paper_method": paper.method if paper else "",
         "paper_psnr": number(paper.psnr) if paper else "",
         "diff": number(row.difference),
