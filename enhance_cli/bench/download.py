@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pooch
@@ -83,7 +83,12 @@ def _archive_of(name: str, root: Path, url: str | None, sha256: str | None) -> A
     if (url is None) != (sha256 is None):
         raise UsageError("--url and --sha256 belong together: what comes from there is checked by it")
     if url is not None and sha256 is not None:
-        if not _is_address(url):
+        try:
+            parts = urlsplit(url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # brackets without an end, a port that is no number
+            is_address = False
+        if not is_address:
             raise UsageError(f"--url {url} is no http:// or https:// address")
         if not re.fullmatch("[0-9a-fA-F]{64}", sha256):
             raise UsageError(f"--sha256 {sha256} is not 64 hexadecimal digits")
@@ -98,14 +103,6 @@ def _archive_of(name: str, root: Path, url: str | None, sha256: str | None) -> A
             f"yourself, from {known.home}, or give --url URL --sha256 HEX"
         )
     return known.archive
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets without an end, a port that is no number
-        return False
 
 
 class _Transfer:
@@ -188,28 +185,25 @@ def _checked(archive: Path, members: Iterable[Member]) -> Iterator[Member]:
     """The members to be unpacked, one by one; raises EnhanceError at the first that must not be."""
     most = left = RATIO * archive.stat().st_size + ALLOWANCE_BYTES
     for number, member in enumerate(members):
-        name, size, is_plain = _described(member)
-        parts = PurePosixPath(name).parts
+        if isinstance(member, tarfile.TarInfo):
+            name, size, is_plain = member.name, member.size, member.isreg() or member.isdir()
+        else:
+            kind = stat.S_IFMT(member.external_attr >> 16)
+            name, size, is_plain = member.filename, member.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR)
         left -= size
+        parts, problem = PurePosixPath(name).parts, None
         if number >= MOST_FILES:
-            raise EnhanceError(f"{archive.name} holds more than {MOST_FILES} files; not unpacked")
-        if name.startswith("/") or ".." in parts or any(mark in name for mark in "\\:\0"):
-            told = f"a member {_short(name)!r} that leads out of its folder"
-            raise EnhanceError(f"{archive.name} has {told}; not unpacked")
-        if not is_plain:
-            raise EnhanceError(f"{archive.name} has a link or device {_short(name)!r}; not unpacked")
-        if left < 0:
-            raise EnhanceError(f"{archive.name} unpacks to more than {most} bytes; not unpacked")
+            problem = f"holds more than {MOST_FILES} files"
+        elif name.startswith("/") or ".." in parts or any(mark in name for mark in "\\:\0"):
+            problem = f"has a member {_short(name)!r} that leads out of its folder"
+        elif not is_plain:
+            problem = f"has a link or device {_short(name)!r}"
+        elif left < 0:
+            problem = f"unpacks to more than {most} bytes"
+        if problem:
+            raise EnhanceError(f"{archive.name} {problem}; not unpacked")
         if parts[:1] != ("__MACOSX",):
             yield member
-
-
-def _described(member: Any) -> tuple[str, int, bool]:
-    """The name of a member, the bytes it unpacks to, and whether it is a plain file or a folder."""
-    if isinstance(member, tarfile.TarInfo):
-        return member.name, member.size, member.isreg() or member.isdir()
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    return member.filename, member.file_size, kind in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,30 @@ from enhance_cli.arch.contract import Parameters, Task
 
 DATA = "papers.jsonl"
 """First a line of sources, then one for each figure."""
+NETWORKS = "paper_networks.jsonl"
+"""A line for each network: `arch`, `method` (what tables call it) and those `parameters` that make it the
+published one. `tasks` is where it goes by that name, everywhere if left out; `ensemble` is its name with
+self-ensemble, which is "+" behind it if left out. ESPCN and FSRCNN come in too many sizes to be listed."""
+USUAL_PROTOCOLS: dict[Task, tuple[str, ...]] = {
+    "sr": ("matlab-y", "y-only"),
+    "dejpeg": ("jpeg-y", "jpeg-rgb"),
+    "denoise": ("awgn",),
+    "deblur": ("motion", "real"),
+    "demosaic": ("bayer",),
+}
+"""By which the tables were made."""
+OWN_PROTOCOLS: dict[tuple[str, Task], tuple[str, ...]] = {("rnan", "denoise"): ("awgn-8bit",)}
+"""Where a network's authors measured otherwise: RNAN's noisy test pictures are 8-bit files."""
+TABLES: dict[Task, tuple[str, str]] = {
+    "sr": ("super_resolution", "super_resolution"),
+    "dejpeg": ("jpeg_gray", "jpeg_color"),
+    "denoise": ("denoise_gray", "denoise_color"),
+    "deblur": ("deblur", "deblur"),
+    "demosaic": ("demosaic", "demosaic"),
+}
+"""For what is measured in one channel, and for the rest; where both differ, networks are made for either."""
+DEBLUR_COLUMN = "trained_on_GoPro"
+"""How tables of real blur head what published networks were trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,67 +47,6 @@ class Published:
     psnr_b: float | None = None
     source: str
     """Title of the paper, and which of its tables."""
-
-
-@dataclass(frozen=True)
-class PublishedNetwork:
-    """A network as a paper has it."""
-
-    method: str
-    """What tables call it."""
-    parameters: Parameters
-    """Those that make it the published one; others may differ."""
-    tasks: tuple[Task, ...] = ()
-    """Where it goes by that name; empty: everywhere."""
-    ensemble: str | None = None
-    """Its name with self-ensemble; None: with "+" behind."""
-
-
-METHODS: dict[str, tuple[PublishedNetwork, ...]] = {
-    "arcnn": (PublishedNetwork("ARCNN", {"fast": False}),),
-    "csnln": (PublishedNetwork("CSNLN", {"n_feats": 128, "depth": 12}),),
-    "dncnn": (
-        PublishedNetwork("CDnCNN", {"n_colours": 3, "n_feats": 64}),
-        PublishedNetwork("DnCNN-3", {"n_colours": 1, "n_feats": 64, "n_layers": 20}, ("sr", "dejpeg")),
-        PublishedNetwork("DnCNN-B", {"n_colours": 1, "n_feats": 64, "n_layers": 20}, ("denoise",)),
-        PublishedNetwork("DnCNN-S", {"n_colours": 1, "n_feats": 64, "n_layers": 17}, ("denoise",)),
-    ),
-    "edsr": (
-        PublishedNetwork("EDSR", {"n_blocks": 32, "n_feats": 256}),
-        PublishedNetwork("EDSR-baseline", {"n_blocks": 16, "n_feats": 64}),
-    ),
-    "fdncnn": (PublishedNetwork("FDnCNN", {"n_feats": 64, "n_layers": 20}),),
-    "ffdnet": (
-        PublishedNetwork("FFDNet", {"n_colours": 1, "n_feats": 64, "n_layers": 15}),
-        PublishedNetwork("FFDNet", {"n_colours": 3, "n_feats": 96, "n_layers": 12}),
-    ),
-    "ircnn": (PublishedNetwork("IRCNN", {"n_feats": 64}),),
-    "mdsr": (PublishedNetwork("MDSR", {"n_blocks": 80, "n_feats": 64}),),
-    "memnet": (PublishedNetwork("MemNet", {}),),
-    "mimo_unet": (
-        PublishedNetwork("MIMO-UNet", {"n_res": 8, "n_feats": 32}, ensemble=""),
-        PublishedNetwork("MIMO-UNet+", {"n_res": 20, "n_feats": 32}),
-    ),
-    "rcan": (PublishedNetwork("RCAN", {"n_groups": 10, "n_blocks": 20, "n_feats": 64}),),
-    "rnan": (PublishedNetwork("RNAN", {"n_groups": 10, "n_feats": 64}),),
-    "san": (PublishedNetwork("SAN", {"n_groups": 20, "n_blocks": 10, "n_feats": 64}),),
-    "srcnn": (PublishedNetwork("SRCNN", {"n_colours": 1}),),
-    "srresnet": (PublishedNetwork("SRResNet", {"n_blocks": 16, "n_feats": 64}),),
-    "vdsr": (PublishedNetwork("VDSR", {"n_colours": 1, "n_layers": 20, "n_feats": 64}),),
-}
-"""By key in the registry; the first that fits is the one.  ESPCN and FSRCNN come in too many sizes."""
-USUAL: dict[Task, tuple[str, ...]] = {
-    "sr": ("matlab-y", "y-only"),
-    "dejpeg": ("jpeg-y", "jpeg-rgb"),
-    "denoise": ("awgn",),
-    "deblur": ("motion", "real"),
-    "demosaic": ("bayer",),
-}
-"""Protocols by which the tables were made."""
-PROTOCOLS: dict[str, dict[Task, tuple[str, ...]]] = {"rnan": {"denoise": ("awgn-8bit",)}}
-"""Where a network's authors measured otherwise: RNAN's noisy test pictures are 8-bit files."""
-DEBLUR = "trained_on_GoPro"
-"""How tables of real blur head what published networks were trained on."""
 
 
 def published(
@@ -103,38 +66,27 @@ def published(
     `parameters`: all of them, defaults included; `setting`: "x4", "q10", "sigma 25", "bayer"; `gray`: whether
     pictures are measured in one channel; `one_channel`: whether the network takes one.
     """
-    if protocol not in PROTOCOLS.get(arch, {}).get(task, USUAL[task]):
+    one_channel_table, colour_table = TABLES[task]
+    if protocol not in OWN_PROTOCOLS.get((arch, task), USUAL_PROTOCOLS[task]):
         return None
-    if task in ("dejpeg", "denoise") and gray != one_channel:
+    if one_channel_table != colour_table and gray != one_channel:
         return None
-    known = next((one for one in METHODS.get(arch, ()) if _fits(one, parameters, task)), None)
-    if known is None:
-        return None
-    plus = f"{known.method}+" if known.ensemble is None else known.ensemble
-    column = DEBLUR if task == "deblur" else setting.replace(" ", "")
-    return _cells().get((_table(task, gray), dataset, column, plus if ensemble else known.method))
+    for network in map(json.loads, _lines(NETWORKS)):
+        made_so = network["arch"] == arch and network["parameters"].items() <= parameters.items()
+        if made_so and task in network.get("tasks", (task,)):
+            method = network.get("ensemble", f"{network['method']}+") if ensemble else network["method"]
+            column = DEBLUR_COLUMN if task == "deblur" else setting.replace(" ", "")
+            return _cells().get((one_channel_table if gray else colour_table, dataset, column, method))
+    return None
 
 
-def _fits(known: PublishedNetwork, parameters: Parameters, task: Task) -> bool:
-    same = all(parameters.get(key) == value for key, value in known.parameters.items())
-    return same and (not known.tasks or task in known.tasks)
-
-
-def _table(task: Task, gray: bool) -> str:
-    match task:
-        case "sr":
-            return "super_resolution"
-        case "dejpeg":
-            return "jpeg_gray" if gray else "jpeg_color"
-        case "denoise":
-            return "denoise_gray" if gray else "denoise_color"
-    return task
+def _lines(name: str) -> list[str]:
+    return files("enhance_cli.bench").joinpath(name).read_text(encoding="utf-8").splitlines()
 
 
 @cache
 def _cells() -> dict[tuple[str, str, str, str], Published]:
-    text = files("enhance_cli.bench").joinpath(DATA).read_text(encoding="utf-8")
-    head, *lines = map(json.loads, text.splitlines())
+    head, *lines = map(json.loads, _lines(DATA))
     return {
         (line["table"], line["dataset"], line["setting"], line["method"]): Published(
             method=line["method"],

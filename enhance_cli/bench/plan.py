@@ -100,7 +100,7 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[P
         for dataset in datasets
         for task in _tasks_of(dataset, asked, weights, named=named)
         for setting in settings(task, choice.values, dataset.protocol)
-        if _is_measurable(dataset, setting)
+        if _is_measurable(dataset, setting, named=named)
         for row in _rows(dataset, setting, weights, choice, load)
     ]
     used = {row.net.name for row in rows if row.net}
@@ -181,8 +181,10 @@ def _tasks_of(
     return usual[:1]
 
 
-def _is_measurable(dataset: Dataset, setting: Setting) -> bool:
-    if setting.needs_inputs and setting.inputs not in dataset.inputs:
+def _is_measurable(dataset: Dataset, setting: Setting, *, named: bool) -> bool:
+    """Whether the set has what the setting needs; unasked, sets of real pairs are measured as pairs alone."""
+    needs_inputs = setting.needs_inputs or (dataset.protocol is not None and not named)
+    if needs_inputs and not (setting.takes_inputs and setting.inputs in dataset.inputs):
         return False
     return not (setting.needs_colour and dataset.gray)
 

@@ -13,7 +13,7 @@ from enhance_cli.cli.progress import progress_bar
 from enhance_cli.cli.tables import print_columns
 
 if TYPE_CHECKING:
-    from enhance_cli.bench.datasets.listing import Listed
+    from enhance_cli.bench.datasets.find import Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Show the test sets that are there; fetch others.")
 
@@ -39,15 +39,15 @@ def list_datasets(data_root: DataRoot = None, json: Json = False) -> None:
     show(listing(find_root(data_root)), json=json)
 
 
-def show(sets: Sequence[Listed], *, json: bool = False) -> None:
+def show(sets: Sequence[Dataset], *, json: bool = False) -> None:
     """Columns or JSON lines on stdout, and what is wrong with a set on stderr."""
-    from enhance_cli.bench.datasets.listing import HEAD
+    from enhance_cli.bench.datasets.listing import HEAD, cells, to_json
 
     if json:
         for one in sets:
-            console.data(one.to_json())
+            console.data(to_json(one))
         return
-    print_columns([HEAD, *(one.cells for one in sets)])
+    print_columns([HEAD, *map(cells, sets)])
     for one in sets:
         if one.problem:
             console.say(f"warning: {one.problem}")

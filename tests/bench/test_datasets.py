@@ -8,7 +8,7 @@ from PIL import Image
 from enhance_cli.bench.datasets import find
 from enhance_cli.bench.datasets.find import ENVIRONMENT, choose, data_root, found_in, needs_root, pairs
 from enhance_cli.bench.datasets.known import BUILTIN, KNOWN_SETS, canonical
-from enhance_cli.bench.datasets.listing import listing
+from enhance_cli.bench.datasets.listing import cells, listing, to_json
 from enhance_cli.errors import UsageError
 
 FIVE = ("baby", "bird", "butterfly", "head", "woman")
@@ -343,11 +343,11 @@ def test_the_listing_shows_what_is_there_and_what_is_not(root: Path):
     listed = {one.name: one for one in listing(root)}
     assert list(listed)[:4] == ["Set5", "Set12", "Mine", BUILTIN]
     assert set(listed) == {*KNOWN_SETS, "Mine"}
-    assert listed["Set5"].cells == ("Set5", "sr", "2/5", "incomplete", "-", str(root / "set5"))
-    assert listed["Mine"].cells == ("Mine", "-", "2", "-", "-", str(root / "Mine"))
-    assert listed["ICB"].cells == ("ICB", "dejpeg", "0", "not found", "-", "-")
+    assert cells(listed["Set5"]) == ("Set5", "sr", "2/5", "incomplete", "-", str(root / "set5"))
+    assert cells(listed["Mine"]) == ("Mine", "-", "2", "-", "-", str(root / "Mine"))
+    assert cells(listed["ICB"]) == ("ICB", "dejpeg", "0", "not found", "-", "-")
     assert listing(None)[0].name == BUILTIN
-    event = json.loads(listed["Set5"].to_json())
+    event = json.loads(to_json(listed["Set5"]))
     assert (event["event"], event["images"], event["complete"]) == ("dataset", 2, False)
     assert event["folder"] == str(root / "set5")
 
@@ -416,3 +416,37 @@ def test_shared_sets_are_complete(shared: Path):
     found = {one.name: (one.complete, one.problem) for one in found_in(shared / "data")}
     for name in ("Set5", "Set14", "BSD100", "Classic5", "LIVE1", "Set12", "BSD68", "CBSD68"):
         assert found[name] == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "clean"),
+    [
+        ("noisy/{}", "clean/{}"),
+        ("noisy/{}", "gt/{}"),
+        ("input_crops/{}", "target_crops/{}"),
+        ("{}_real", "{}_mean"),
+        ("scene001/blur/blur_{}", "scene001/gt/gt_{}"),
+    ],
+)
+def test_pairs_of_real_pictures_lie_in_several_ways(tmp_path: Path, given: str, clean: str):
+    draw(tmp_path / "CC15", *(side.format(name) for side in (given, clean) for name in ("1", "2")))
+    (found,) = found_in(tmp_path)
+    assert (found.name, found.tasks, found.protocol) == ("CC15", ("denoise",), "real")
+    assert names(found.images, tmp_path / "CC15") == [f"{clean.format(name)}.png" for name in ("1", "2")]
+    assert names(found.inputs["paired"], tmp_path / "CC15") == [f"{given.format(name)}.png" for name in "12"]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_small_pictures_of_unknown_making_are_inputs_of_their_own(tmp_path: Path, inside: bool):
+    clean = "DIV2K-unknown/HR" if inside else "DIV2K/DIV2K_valid_HR"
+    small = "DIV2K-unknown/LR_unknown" if inside else "DIV2K/DIV2K_valid_LR_unknown"
+    draw(tmp_path / clean, "0801", "0802", size=(8, 8))
+    draw(tmp_path / small / "X4", "0801x4", "0802x4", size=(2, 2))
+    found = {one.name: one for one in found_in(tmp_path)}
+    assert list(found["DIV2K-unknown"].inputs) == ["x4 real"]
+    assert len(found["DIV2K-unknown"].images) == 2
+
+
+def test_shared_pairs_of_real_noise_are_a_set(shared: Path):
+    (found,) = choose(["PolyU"], shared / "data")
+    assert (len(found.images), len(found.inputs["paired"]), found.expected) == (20, 20, 100)

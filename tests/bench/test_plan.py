@@ -1,4 +1,5 @@
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from enhance_cli.arch.aim import AIM
 from enhance_cli.bench.datasets.find import choose
 from enhance_cli.bench.plan import BASELINE_ONLY, Choice, PlannedRow, plan
 from enhance_cli.bench.protocols.choice import Values
+from enhance_cli.bench.protocols.real import RealPair
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.reader import save_file
 from enhance_cli.errors import ModelError, UsageError
@@ -187,3 +189,35 @@ def test_an_unknown_model_is_an_error(root: Path, shipped: str):
 def test_a_bad_weights_file_is_an_error(root: Path, tmp_path: Path):
     with pytest.raises(ModelError):
         plan(choose(["Set5"], root), Choice(weights=(tmp_path / "none.safetensors",)), named=True)
+
+
+@pytest.fixture
+def real(root: Path) -> Path:
+    """PolyU of two pairs, beside the other sets."""
+    (root / "test" / "PolyU").mkdir()
+    shutil.copytree(root / "set5", root / "test" / "PolyU" / "noisy")
+    (root / "set5").rename(root / "test" / "PolyU" / "clean")
+    return root
+
+
+def test_sets_of_real_pairs_are_measured_as_they_are(real: Path, shipped: str):
+    (row,) = plan(choose(["PolyU"], real), Choice(), named=True)
+    assert (row.setting, row.protocol, len(row.inputs)) == (RealPair("denoise"), "real", 2)
+    (row,) = plan(choose(["PolyU"], real), Choice(values=Values(protocol="real")), named=True)
+    assert row.setting.task == "denoise"
+
+
+def test_noise_that_is_asked_for_is_added_to_clean_pictures_of_sets_that_are_named(real: Path, shipped: str):
+    noise = Choice(values=Values(sigmas=(25.0,)))
+    (row,) = plan(choose(["PolyU"], real), noise, named=True)
+    assert (row.setting.name, row.inputs) == ("sigma 25", None)
+    assert {row.dataset.name for row in plan(choose([], real), noise, named=False)} == {"Set12"}
+    rows = plan(choose([], real), Choice(task="denoise"), named=False)
+    assert [row.setting.name for row in rows if row.dataset.name == "PolyU"] == ["real"]
+
+
+def test_where_there_are_no_pairs_nothing_real_can_be_measured(root: Path, shipped: str):
+    with pytest.raises(UsageError, match="one of real pairs for --protocol real"):
+        plan(choose(["Set12"], root), Choice(values=Values(protocol="real")), named=True)
+    with pytest.raises(UsageError, match="--task demosaic was given with options of deblur, denoise, sr"):
+        plan(choose(["Set5"], root), Choice(task="demosaic", values=Values(protocol="real")), named=True)

@@ -7,14 +7,15 @@ import pytest
 from PIL import Image
 
 from enhance_cli.bench.protocols.blur import MotionBlur
-from enhance_cli.bench.protocols.choice import Values, settings
+from enhance_cli.bench.protocols.choice import PROTOCOLS, Values, settings
 from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
+from enhance_cli.bench.protocols.real import RealPair, RealSr
 from enhance_cli.bench.protocols.sr import SuperResolution
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import ImageError, UsageError
 from enhance_cli.imaging.colour import rgb_to_y
 from enhance_cli.metrics.measure import Metrics
 
@@ -138,3 +139,36 @@ def test_values_know_their_tasks():
 def test_values_out_of_range(values: dict):
     with pytest.raises(UsageError, match="out of range"):
         Values(**values)
+
+
+def test_real_pictures_leave_their_task_to_the_sets_and_take_no_strength():
+    real = Values(protocol="real")
+    assert real.tasks == set()
+    assert settings("denoise", real) == (RealPair("denoise"),)
+    assert settings("sr", Values(scales=(4,)), "real") == (RealSr(4),)
+    assert settings("denoise", Values(sigmas=(25.0,)), "real") == (Noise(25.0),)
+    with pytest.raises(UsageError, match="leave out --quality and --sigma"):
+        Values(protocol="real", sigmas=(25.0,))
+
+
+def test_real_damage_cannot_be_made():
+    for setting in (RealPair("deblur"), RealSr(2)):
+        with pytest.raises(ImageError, match="real damage cannot be made"):
+            setting.degrade(COLOUR, 0)
+
+
+def test_real_pairs_are_measured_as_they_lie():
+    case = RealPair("denoise").accept(COLOUR, COLOUR // 2)
+    assert np.array_equal(case.given, case.baseline) and np.array_equal(case.reference, COLOUR)
+    small = RealSr(2).accept(COLOUR, COLOUR[:17, :21])
+    assert small.reference.shape == small.baseline.shape == (34, 42, 3)
+    assert set(RealSr(2).measure(small.baseline, small.reference)) == {"psnr", "ssim"}
+
+
+def test_every_protocol_has_its_settings_and_is_documented(tmp_path: Path):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "protocols.md").read_text(encoding="utf-8")
+    for name, protocol in PROTOCOLS.items():
+        assert f"`{name}`" in text
+        for task in protocol.tasks if name != "levin" else ():
+            found = settings(task, Values(protocol=name))
+            assert {(one.protocol, one.task) for one in found} == {(name, task)}

@@ -133,3 +133,19 @@ def test_a_metric_of_some_rows_only_leaves_gaps():
     content = table([replace(row("a"), scores=more), row("b")])
     assert content.head[2:6] == ("PSNR-Y", "SSIM-Y", "LPIPS", "gain")
     assert [line[4] for line in content.lines] == ["", "0.2500", ""]
+
+
+def test_the_picture_that_gained_least_is_told_and_shown_for_real_ones():
+    scores = tuple(
+        replace(one, metrics={"psnr_y": one.baseline["psnr_y"] + gain, "ssim_y": 0.9})
+        for one, gain in zip(row("net").scores, (2.0, -0.25, 1.0), strict=True)
+    )
+    worst = replace(row("net"), scores=scores)
+    assert worst.worst_gain == -0.25
+    assert json.loads(worst.to_json())["worst_gain"] == -0.25
+    assert row(None).worst_gain is None
+    assert json.loads(row("net", gain=-math.inf).to_json())["worst_gain"] is None
+    assert "worst" not in table([worst]).head
+    content = table([replace(worst, protocol="real")])
+    assert content.head[4:6] == ("gain", "worst")
+    assert content.lines[1][4:6] == ("+0.92", "-0.25")

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from enhance_cli.bench.datasets.find import choose
 from enhance_cli.bench.plan import BASELINE_ONLY, Choice, PlannedRow, plan
@@ -13,6 +14,7 @@ from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegLuma
 from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.real import RealPair
 from enhance_cli.bench.report import Row
 from enhance_cli.bench.run import restore, run
 from enhance_cli.engine.ensemble import eightfold
@@ -182,3 +184,26 @@ def test_noisy_floats_reach_networks_of_any_colour(colour: str, channels: int, s
     assert [shape for shape, _ in restorer.calls] == shapes
     assert result.dtype == np.uint8
     assert np.array_equal(result, np.floor(np.clip(case.given, 0, 255) + 0.5))
+
+
+def test_real_pictures_are_restored_unasked_and_the_worst_of_them_is_told(root: Path):
+    pixels = np.random.default_rng(0).normal(128, 20, (96, 96, 3))
+    case = RealPair("denoise").accept(
+        np.full((96, 96, 3), 128, np.uint8), pixels.clip(0, 255).astype(np.uint8)
+    )
+    restorer = FakeRestorer("rgb", "sigma")
+    restore(restorer, case, RealPair("denoise"))
+    assert restorer.calls == [((96, 96, 3), pytest.approx(20, rel=0.1))]
+
+
+def test_small_pictures_of_unknown_making_are_measured_on_all_channels(root: Path, tiny: Path):
+    folder = root / "DIV2K-unknown"
+    (folder / "LR_unknown" / "X2").mkdir(parents=True)
+    (root / "set5").rename(folder / "HR")
+    for path in (folder / "HR").iterdir():
+        with Image.open(path) as clean:
+            clean.resize((23, 18)).save(folder / "LR_unknown" / "X2" / path.name)
+    (row,) = measured(root, "DIV2K-unknown", Choice(weights=(tiny,)))
+    assert (row.setting, row.protocol, row.baseline_name) == ("x2 real", "real", "bicubic")
+    assert set(row.metrics) == {"psnr", "ssim"}
+    assert row.worst_gain == min(one.metrics["psnr"] - one.baseline["psnr"] for one in row.scores)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -199,22 +199,20 @@ class Match:
 
 def match(references: Named, given: Named) -> Match:
     """Pair by name: as the names are, or without marks such as x2, _LR, _HR where that pairs more."""
-    tried = [_matched(references, given, key) for key in (str, bare)]
+    tried = []
+    for key in (str, bare):
+        waiting: dict[str, list[str]] = defaultdict(list)
+        for name in given:
+            waiting[key(name)].append(name)
+        inputs, missing = [], []
+        for name in references:
+            if candidates := waiting[key(name)]:
+                inputs.append(given[candidates.pop(0)])
+            else:
+                missing.append(name)
+        extra = sorted(name for names in waiting.values() for name in names)
+        tried.append(Match(tuple(inputs), tuple(missing), tuple(extra)))
     return min(tried, key=lambda one: len(one.missing) + len(one.extra))
-
-
-def _matched(references: Named, given: Named, key: Callable[[str], str]) -> Match:
-    waiting: dict[str, list[str]] = defaultdict(list)
-    for name in given:
-        waiting[key(name)].append(name)
-    inputs, missing = [], []
-    for name in references:
-        if candidates := waiting[key(name)]:
-            inputs.append(given[candidates.pop(0)])
-        else:
-            missing.append(name)
-    extra = [name for names in waiting.values() for name in names]
-    return Match(tuple(inputs), tuple(missing), tuple(sorted(extra)))
 
 
 def bare(name: str) -> str:

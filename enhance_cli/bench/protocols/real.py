@@ -33,7 +33,7 @@ class RealSr(SuperResolution):
     """A small picture of unknown making; measured on all channels, `scale` border pixels shaved."""
 
     protocol: str = "real"
-    needs_inputs = True
+    needs_inputs = takes_inputs = True
 
     @property
     def name(self) -> str:

@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 import enhance_cli
 from enhance_cli.bench.report import Row, figure, grouped, heading, in_billions, in_millions, label, table
-from enhance_cli.bench.reports.pictures import CROP_SIDE, QUALITY, WHOLE_SIDE, Gallery, collect, fitting, key
-from enhance_cli.bench.reports.plots import HEIGHT, LEFT, RIGHT, WIDTH, bars_of, plot_of
+from enhance_cli.bench.reports import pictures, plots
+from enhance_cli.bench.reports.pictures import Gallery, key
 from enhance_cli.bench.reports.text import legible
 from enhance_cli.imaging.files import write_atomic
 
@@ -43,12 +43,12 @@ class HtmlReport:
 
     def on_shown(self, planned: PlannedRow, shown: ShownPictures) -> None:
         """Take note of the pictures behind one score; of each row a few are kept, small and compressed."""
-        collect(self._gallery, planned, shown)
+        pictures.collect(self._gallery, planned, shown)
 
     def finish(self, rows: Sequence[Row], missed: Sequence[MissedGate] = ()) -> Path:
         """Write the page whole, or not at all, and tell where; raises WriteError."""
         bare = self._page(rows, missed, {})
-        page = self._page(rows, missed, fitting(self._gallery, MAX_BYTES - len(bare.encode())))
+        page = self._page(rows, missed, pictures.fitting(self._gallery, MAX_BYTES - len(bare.encode())))
         path = self._folder / PAGE
         write_atomic(path, page.encode())
         return path
@@ -80,15 +80,10 @@ class HtmlReport:
             script=script,
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             figure=figure,
-            width=WIDTH,
-            height=HEIGHT,
-            left=LEFT,
-            right=WIDTH - RIGHT,
-            open_up_to=OPEN_UP_TO,
-            enlarged=ENLARGED,
-            quality=QUALITY,
-            whole_side=WHOLE_SIDE,
-            crop_side=CROP_SIDE,
+            plots=plots,
+            pictures=pictures,
+            OPEN_UP_TO=OPEN_UP_TO,
+            ENLARGED=ENLARGED,
         )
         return re.sub(r">\s+<", "><", page.strip()) + "\n"
 
@@ -99,16 +94,16 @@ def _resource(name: str) -> str:
 
 def _group(rows: Sequence[Row], gallery: Gallery) -> dict[str, Any]:
     """What the page shows of one task on one set."""
-    dataset, task, protocol, pictures, _ = heading(rows)
+    dataset, task, protocol, count, _ = heading(rows)
     settings = dict.fromkeys(row.setting for row in rows)
     return {
         "name": f"{dataset}, {task}",
         "protocol": protocol,
-        "pictures": pictures,
+        "pictures": count,
         "n_images": len(rows[0].scores),
         "table": table(rows),
-        "plot": plot_of(rows),
-        "bars": {name: bars_of([row for row in rows if row.setting == name]) for name in settings},
+        "plot": plots.plot_of(rows),
+        "bars": {name: plots.bars_of([row for row in rows if row.setting == name]) for name in settings},
         "galleries": [(row, gallery[key(row)]) for row in rows if key(row) in gallery],
     }
 

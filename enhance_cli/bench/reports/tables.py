@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from enhance_cli.bench.report import Row, grouped, heading, table
 from enhance_cli.bench.reports.text import legible, number, one_line
@@ -16,48 +15,36 @@ METRICS = ("psnr", "ssim", "psnr_b", "psnr_y", "ssim_y")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>&|~#])")
 
 
-def to_csv(rows: Sequence[Row], *, per_image: bool = False) -> str:
-    """One line for each row, or for each picture of each row.
+def to_csv(rows: Sequence[Row]) -> str:
+    """One line for each row.
 
     The columns are the same for every run that measures the same metrics. Figures have at most six decimals,
-    a point in every locale, and `inf` for equal pictures; what is not known is empty. A picture's line has
-    its own seed and time, and no paper's figure, which are of whole sets.
+    a point in every locale, and `inf` for equal pictures; what is not known is empty.
     """
     others = {name for row in rows for name in (*row.baseline, *row.metrics)} - set(METRICS)
     metrics = (*METRICS, *sorted(others))
-    lines = [
-        _line(one, metrics) | image
-        for row in rows
-        for one, image in (_per_image(row) if per_image else [(row, {})])
+    columns = [
+        *("task", "dataset", "protocol", "setting", "model", "weights", "images", "seed", *metrics),
+        *("baseline_name", *(f"baseline_{name}" for name in metrics)),
+        *("gain", "worst_gain", "paper_method", "paper_psnr", "diff", "seconds_per_megapixel"),
+        *("parameters", "gmac_per_megapixel", "peak_memory_mb"),
     ]
     text = io.StringIO()
-    writer = csv.DictWriter(text, _columns(metrics, per_image=per_image), lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(lines)
+    writer.writerows(_line(row, metrics) for row in rows)
     return text.getvalue()
 
 
 def to_markdown(rows: Sequence[Row]) -> str:
     """The tables of the terminal, one below a heading for each task on each set."""
-    return "\n".join(_markdown(part) for part in grouped(rows))
-
-
-def _columns(metrics: Sequence[str], *, per_image: bool) -> list[str]:
-    return [
-        *("task", "dataset", "protocol", "setting", "model", "weights", "images", "seed"),
-        *(("image",) if per_image else ()),
-        *metrics,
-        "baseline_name",
-        *(f"baseline_{name}" for name in metrics),
-        *("gain", "worst_gain", "paper_method", "paper_psnr", "diff", "seconds_per_megapixel"),
-        *("parameters", "gmac_per_megapixel", "peak_memory_mb"),
-    ]
-
-
-def _per_image(row: Row) -> Iterator[tuple[Row, dict[str, str]]]:
-    for number_, score in enumerate(row.scores):
-        alone = replace(row, scores=(score,), seed=row.seed + number_, paper=None)
-        yield alone, {"image": legible(score.image)}
+    lines = []
+    for group in grouped(rows):
+        content = table(group)
+        rule = ["---"] * 2 + ["---:"] * (len(content.head) - 2)
+        lines += [f"## {', '.join(map(_escaped, heading(group)))}", "", _cells(content.head)]
+        lines += [f"| {' | '.join(rule)} |", *map(_cells, content.lines), ""]
+    return "\n".join(lines)
 
 
 def _line(row: Row, metrics: Sequence[str]) -> dict[str, str]:
@@ -84,13 +71,6 @@ def _line(row: Row, metrics: Sequence[str]) -> dict[str, str]:
         "gmac_per_megapixel": number(cost.gmac_per_megapixel, 3) if cost else "",
         "peak_memory_mb": number(cost.peak_memory_mb, 3) if cost else "",
     }
-
-
-def _markdown(rows: Sequence[Row]) -> str:
-    content = table(rows)
-    rule = ["---"] * 2 + ["---:"] * (len(content.head) - 2)
-    lines = [_cells(content.head), f"| {' | '.join(rule)} |", *map(_cells, content.lines)]
-    return "\n".join([f"## {', '.join(map(_escaped, heading(rows)))}", "", *lines, ""])
 
 
 def _cells(cells: Sequence[str]) -> str:
