@@ -67,8 +67,10 @@ def get(
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=root) as place:
-            unpack(download(archive, Path(place), on_bytes), Path(place, "unpacked"))
-            _set_in(Path(place, "unpacked"), archive).rename(target)
+            packed, unpacked = Path(place, f"{name}.archive"), Path(place, "unpacked")
+            download(archive, packed, on_bytes)
+            unpack(packed, unpacked)
+            _set_in(unpacked, archive).rename(target)
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
         raise EnhanceError(f"cannot write to {root} ({reason}); {name} is not there") from error
@@ -130,8 +132,8 @@ class _Transfer:
         """The transfer is over."""
 
 
-def download(archive: Archive, folder: Path, on_bytes: OnBytes = lambda done, total: None) -> Path:
-    """Download the archive into `folder` and return its path; raises EnhanceError and keeps nothing then."""
+def download(archive: Archive, path: Path, on_bytes: OnBytes = lambda done, total: None) -> None:
+    """Download the archive to `path`, which is not there if that fails; raises EnhanceError."""
     pooch.get_logger().setLevel("WARNING")
     fetcher = pooch.HTTPDownloader(
         progressbar=_Transfer(archive, on_bytes),
@@ -140,10 +142,14 @@ def download(archive: Archive, folder: Path, on_bytes: OnBytes = lambda done, to
         headers={"User-Agent": f"enhance/{enhance_cli.__version__}", "Accept-Encoding": "identity"},
     )
     try:
-        return Path(pooch.retrieve(archive.url, archive.sha256, "archive", folder, downloader=fetcher))
+        pooch.retrieve(archive.url, archive.sha256, path.name, path.parent, downloader=fetcher)
     except RequestException as error:
         answer = error.response
-        told = str(error) if answer is None else f"{answer.status_code} {answer.reason}"
+        if answer is None:
+            # What went wrong stands at the end, behind the objects that it went wrong in.
+            told = str(getattr(next(iter(error.args), None), "reason", error)).rpartition("): ")[2]
+        else:
+            told = f"{answer.status_code} {answer.reason}"
         raise EnhanceError(f"{archive.url} cannot be fetched ({' '.join(told.split())})") from error
     except ValueError as error:
         raise EnhanceError(

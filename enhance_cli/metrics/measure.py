@@ -1,6 +1,6 @@
 """How a result is compared with its reference: in which colour, inside which border, by which figures.
 
-This is the one place that knows: `--reference`, the benchmark and the trainer's validation measure here.
+This is the one place that knows, for `--reference`, the benchmark and whoever else measures.
 Pictures are (H, W, C) on the 0..255 scale, C = 1 (gray) or 3 (RGB).
 """
 
