@@ -23,8 +23,9 @@ SSIM_SHARE = 0.05
 DIGITS = 6
 LOWER_IS_BETTER = ("lpips", "dists", "niqe")
 """Metrics that no gate judges: theirs is another direction, and another scale."""
-Key = tuple[str, str, str, str]
+Key = tuple[str, ...]
 KEY = ("task", "dataset", "setting", "model")
+"""What a row of a baseline is called by."""
 CONDITIONS = ("protocol", "seed", "images")
 """What must be alike, or two figures cannot be compared."""
 
@@ -220,4 +221,4 @@ def _worse(row: Row, before: Metrics, tolerance: float) -> Iterator[MissedGate]:
 
 
 def _key(entry: dict[str, Any]) -> Key:
-    return (entry["task"], entry["dataset"], entry["setting"], entry["model"])
+    return tuple(entry[word] for word in KEY)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-from markupsafe import Markup
 
 import enhance_cli
 from enhance_cli.bench.report import Row, figure, grouped, heading, in_billions, in_millions, label, table
@@ -61,7 +60,7 @@ class HtmlReport:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
-            finalize=lambda value: value if isinstance(value, Markup) else legible(str(value)),
+            finalize=lambda value: value if hasattr(value, "__html__") else legible(str(value)),
         )
         environment.filters |= {"base64": lambda data: base64.b64encode(data).decode(), "label": label}
         page = environment.from_string(_resource("page.html")).render(
