@@ -1,4 +1,4 @@
-"""The training loop: a time budget, a schedule that ends with it, averaged weights."""
+"""The training loop: steps at the rate of a schedule until its time is over, and averaged weights."""
 
 from __future__ import annotations
 
@@ -20,11 +20,18 @@ from enhance_cli.train.losses import LossFunction, Output, final
 from enhance_cli.train.muon import Muon
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.samples import Sample, sampler
+from enhance_cli.train.schedule import Schedule
 from enhance_cli.train.state import Stores, collect, restore
 
 VALIDATION_SEED = 20_000
 VALIDATION_BATCHES = 8
 N_REPORTS = 20
+LONGEST_INTERVAL = 180.0
+"""Seconds between reports at most: what a killed run loses."""
+LONG_MEMORY = 0.1
+"""Share of the steps so far that the long average remembers."""
+LONG_EVERY = 16
+"""Steps between the updates of the long average."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +41,13 @@ class Report:
     seconds: float
     iterations: int
     loss: float
-    """Mean training loss since the last report, on values in 0..1."""
+    """Mean training loss since the last report that had steps before it, on values in 0..1."""
     psnr: float
     """Validation PSNR of the averaged weights in dB, 8-bit levels."""
+    long_psnr: float
+    """The same of the average with the long memory."""
+    ended: bool
+    """Whether the time was over."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +62,6 @@ class Compute:
 
 def _autocast(compute: Compute) -> torch.autocast:
     return torch.autocast(compute.device.type, compute.autocast, enabled=compute.autocast is not None)
-
-
-def schedule(progress: float, warmup: float) -> float:
-    """Share of the peak learning rate at `progress` in 0..1: linear rise, then a cosine down to 0."""
-    if progress < warmup:
-        return max(progress / warmup, 0.01)
-    return 0.5 * (1 + math.cos(math.pi * min((progress - warmup) / (1 - warmup), 1.0)))
 
 
 def _optimisers(module: nn.Module, recipe: Recipe, compute: Compute) -> list[torch.optim.Optimizer]:
@@ -76,7 +80,12 @@ def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimize
 
 
 class Trainer:
-    """Trains one network on crops of a bank; `kept` gives the weights to keep."""
+    """Trains one network on crops of a bank; `kept` gives the weights to keep.
+
+    Two averages of the weights run along. The usual one forgets after 1 / (1 - ema) steps, which is right for
+    weights whose learning rate falls to 0; the long one remembers a tenth of the run, which takes the noise
+    out of weights at a constant rate.
+    """
 
     def __init__(
         self,
@@ -96,43 +105,74 @@ class Trainer:
         if recipe.branches:
             add_branches(self.module, recipe.branches)
         self.average = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        self.long_average = {key: value.clone() for key, value in self.average.items()}
+        self.better = self.average
         self.forward = torch.compile(self.module) if compute.compile else self.module
         self.draw = sampler(recipe, spec)
         self.validation = self._validation_set(held_out)
         self.optimisers = _optimisers(self.module, recipe, compute)
         self.discriminator = self._discriminator() if recipe.adversarial else None
         self.iterations = 0
+        self.fresh_at = 0
+        """The step at which the optimiser's moments and the averages began."""
         self.seconds = 0.0
-        """Training time at the last report."""
+        """Training time at the last report, that of earlier sittings included."""
+        self.loss_seen = math.nan
 
-    def run(self, budget: float, on_report: Callable[[Report], None]) -> None:
-        """Train until `budget` seconds are spent, those before a `restore` and the validations included."""
+    def run(
+        self,
+        schedule: Schedule,
+        on_report: Callable[[Report], None],
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train until the time of the schedule is over, validations included, or `stop` says so.
+
+        Reports come at a fixed interval and at the end.
+        """
         begun = time.perf_counter() - self.seconds
+        interval = min((schedule.end - schedule.begin) / N_REPORTS, LONGEST_INTERVAL)
         loss_sum, since = torch.zeros((), device=self.compute.device), 0
-        interval = budget / N_REPORTS
-        while (elapsed := time.perf_counter() - begun) < budget:
-            loss_sum += self._step(schedule(elapsed / budget, self.recipe.warmup))
+
+        def report(elapsed: float, ended: bool) -> None:
+            nonlocal since
+            if since:
+                self.loss_seen = float(loss_sum) / since
+            loss_sum.zero_()
+            since = 0
+            self.seconds = elapsed
+            usual, long = self.validate()
+            on_report(Report(elapsed, self.iterations, self.loss_seen, usual, long, ended))
+
+        while (elapsed := time.perf_counter() - begun) < schedule.end and not stop():
+            loss_sum += self._step(schedule.share(elapsed, self.iterations - self.fresh_at))
             since += 1
             if elapsed // interval > self.seconds // interval:
-                self.seconds = elapsed
-                on_report(Report(elapsed, self.iterations, float(loss_sum) / since, self.validate()))
-                loss_sum.zero_()
-                since = 0
-        self.seconds = time.perf_counter() - begun
-        on_report(Report(self.seconds, self.iterations, float(loss_sum) / max(since, 1), self.validate()))
+                report(elapsed, ended=False)
+        report(time.perf_counter() - begun, ended=elapsed >= schedule.end)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that training changes, by name, as it stands at a report."""
-        progress = torch.tensor([self.seconds, self.iterations], dtype=torch.float64)
-        return {"progress": progress, **collect(self._stores(), self.optimisers, self._generators())}
+        progress = [self.seconds, self.iterations, self.fresh_at, self.loss_seen]
+        made = torch.tensor(progress, dtype=torch.float64)
+        return {"progress": made, **collect(self._stores(), self.optimisers, self._generators())}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave, before the first step; UsageError if it does not fit."""
         restore(state, self._stores(), self.optimisers, self._generators())
-        self.seconds, self.iterations = float(state["progress"][0]), int(state["progress"][1])
+        self.seconds, self.iterations, self.fresh_at, self.loss_seen = (
+            kind(value)
+            for kind, value in zip((float, int, int, float), state["progress"].tolist(), strict=True)
+        )
+
+    def count_on(self, seconds: float, iterations: int) -> None:
+        """Count from where an earlier sitting stood that left no more than its weights."""
+        self.seconds, self.iterations, self.fresh_at = seconds, iterations, iterations
+        # Other crops than those that the run began with.
+        torch.manual_seed(self.recipe.seed + iterations)
+        self.bank.generator.manual_seed(self.recipe.seed + iterations)
 
     def _stores(self) -> Stores:
-        stores = {"network": self.module.state_dict(), "average": self.average}
+        stores = {"network": self.module.state_dict(), "average": self.average, "long": self.long_average}
         return {**stores, "discriminator": self.discriminator.state_dict()} if self.discriminator else stores
 
     def _generators(self) -> dict[str, torch.Generator]:
@@ -155,7 +195,7 @@ class Trainer:
         for optimiser in self.optimisers:
             optimiser.step()
         self.iterations += 1
-        self._update_average()
+        self._update_averages()
         return loss.detach()
 
     def _discriminator(self) -> Discriminator:
@@ -187,15 +227,21 @@ class Trainer:
             return output.float() / self.spec.value_range
         return [one.float() / self.spec.value_range for one in output]
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
+    def _update_averages(self) -> None:
+        steps = self.iterations - self.fresh_at
         # A short memory at first: early weights are far from anything worth averaging.
-        decay = min(self.recipe.ema, (1 + self.iterations) / (10 + self.iterations))
+        self._lerp(self.average, 1 - min(self.recipe.ema, (1 + steps) / (10 + steps)))
+        if self.iterations % LONG_EVERY == 0:
+            self._lerp(self.long_average, LONG_EVERY / (LONG_EVERY + LONG_MEMORY * steps))
+
+    @torch.no_grad()
+    def _lerp(self, average: dict[str, Tensor], weight: float) -> None:
+        """Move an average by `weight` of the way to the weights as they stand."""
         state = self.module.state_dict()
         floats = [key for key, value in state.items() if value.is_floating_point()]
-        torch._foreach_lerp_([self.average[k] for k in floats], [state[k] for k in floats], 1 - decay)
+        torch._foreach_lerp_([average[k] for k in floats], [state[k] for k in floats], weight)
         for key in state.keys() - set(floats):
-            self.average[key].copy_(state[key])
+            average[key].copy_(state[key])
 
     def _validation_set(self, held_out: Bank) -> list[Sample]:
         held_out.generator.manual_seed(VALIDATION_SEED)
@@ -203,14 +249,22 @@ class Trainer:
             torch.manual_seed(VALIDATION_SEED)
             return [self.draw(held_out, self.recipe.batch) for _ in range(VALIDATION_BATCHES)]
 
-    @torch.no_grad()
-    def validate(self) -> float:
-        """Mean PSNR of the averaged weights over fixed crops of held-out pictures."""
-        return self._score(self.kept(), self.compute)
+    def validate(self) -> tuple[float, float]:
+        """Mean PSNR of the usual and of the long average over fixed crops of held-out pictures.
+
+        `kept` gives the better of the two from now on.
+        """
+        usual, long = (self._score(merged(one), self.compute) for one in (self.average, self.long_average))
+        self.better = self.long_average if long > usual else self.average
+        return usual, long
 
     def kept(self) -> dict[str, Tensor]:
         """The averaged weights as the network has them, branches merged."""
-        return merged(self.average)
+        return merged(self.better)
+
+    def raw(self) -> dict[str, Tensor]:
+        """The weights as they stand, branches merged."""
+        return merged({key: value.detach() for key, value in self.module.state_dict().items()})
 
     @torch.no_grad()
     def cost_of_float16(self) -> float:
@@ -223,6 +277,7 @@ class Trainer:
         rounded = {key: v.half().to(v.dtype) if v.is_floating_point() else v for key, v in kept.items()}
         return self._score(kept, exact) - self._score(rounded, exact)
 
+    @torch.no_grad()
     def _score(self, state: dict[str, Tensor], compute: Compute) -> float:
         self.plain.load_state_dict(state)
         return float(torch.cat([self._psnr(sample, compute) for sample in self.validation]).mean())

@@ -17,9 +17,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+Damage = Literal["camera", "shake"]
 Optimiser = Literal["adam", "muon", "sgd"]
 ClipBy = Literal["norm", "value"]
 Loss = Literal["l1", "l2", "charbonnier", "frequency", "perceptual"]
+ScheduleName = Literal["budget", "wsd"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,13 @@ class Recipe:
     """Peak learning rate."""
     optimiser: Optimiser = "adam"
     """`muon`: Muon for the weights of convolutions and Adam for all else; `sgd`: with momentum 0.9."""
+    schedule: ScheduleName = "budget"
+    """`budget`: a run of a settled time, at whose end the learning rate is 0; `wsd`: one that goes on for as
+    long as it pays, at a constant rate, and can be cooled down at any time."""
     warmup: float = 0.03
-    """Share of the budget in which the learning rate rises linearly; then it falls as a cosine to 0."""
+    """budget: share of it in which the learning rate rises linearly; then it falls as a cosine to 0."""
+    warmup_steps: int = 500
+    """wsd: steps in which the learning rate rises linearly."""
     branches: int = 0
     """Width of the linear branches that 3x3 convolutions have in training, in times of their outputs."""
     loss: Loss = "l1"
@@ -59,7 +66,7 @@ class Recipe:
     """Decay per step of the averaged weights, which are the ones kept."""
     seed: int = 0
     budget: str
-    """Default time budget, such as "50m"."""
+    """Default time budget, such as "50m"; wsd: of one sitting."""
     init: str | None = None
     """Name of shipped weights to start from; tensors that do not fit start fresh."""
     shrink: tuple[float, ...] = (1.0,)
@@ -68,6 +75,8 @@ class Recipe:
     """Share of clean crops in which every plane is made black and white, so that pure colours are known."""
     photo: bool = False
     """sr, dejpeg: pictures are spoilt as photographs are (`degrade.photo`) instead of by the task alone."""
+    damage: Damage | None = None
+    """Instead of the task's usual damage: `camera` noise (denoise), camera `shake` and defocus (deblur)."""
     scales: tuple[int, ...] = ()
     """sr of enlarged input: whole factors, each with its share of every batch."""
     quality: tuple[int, int] = (5, 60)
@@ -127,6 +136,11 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: value in get_args(Task), f"one of {', '.join(get_args(Task))}"),
     "loss": (lambda value: value in get_args(Loss), f"one of {', '.join(get_args(Loss))}"),
     "optimiser": (lambda value: value in get_args(Optimiser), f"one of {', '.join(get_args(Optimiser))}"),
+    "schedule": (
+        lambda value: value in get_args(ScheduleName),
+        f"one of {', '.join(get_args(ScheduleName))}",
+    ),
+    "damage": (lambda value: value in get_args(Damage), f"one of {', '.join(get_args(Damage))}"),
     "clip_by": (lambda value: value in get_args(ClipBy), f"one of {', '.join(get_args(ClipBy))}"),
     "parameters": (lambda value: isinstance(value, dict), "a table"),
     "shrink": (lambda value: value != [] and _list_of(_within(1, 8))(value), "a list of numbers from 1 to 8"),
@@ -141,6 +155,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "held_out": COUNT,
     "patch": COUNT,
     "batch": COUNT,
+    "warmup_steps": COUNT,
     "adversarial": (_within(0, math.inf), "a number from 0"),
     "lr": POSITIVE,
     "clip": POSITIVE,

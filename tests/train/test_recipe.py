@@ -71,6 +71,8 @@ def test_missing_key_is_named(tmp_path):
         ("photo = 1", "photo"),
         ("adversarial = -1", "adversarial"),
         ('clip_by = "size"', "clip_by"),
+        ('schedule = "cosine"', "schedule"),
+        ("warmup_steps = 0", "warmup_steps"),
         ("quality = [60, 5]", "quality"),
         ("sigma = 25", "sigma"),
         ("parameters = 3", "parameters"),
