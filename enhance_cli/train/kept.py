@@ -14,7 +14,7 @@ from enhance_cli.checkpoints.reader import LoadedNet, load_file
 from enhance_cli.errors import UsageError
 from enhance_cli.train.recipe import Recipe
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 5_000_000
 """Of the tensors; a repository that takes a file every few hours must stay small."""
 NETWORK = ("arch", "task", "parameters")
 """Keys of a recipe without which its weights mean nothing."""
