@@ -21,6 +21,12 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Weights file to write [NAME.safetensors].")] = None,
     budget: Annotated[str | None, typer.Option(help="Time, such as 25m [the recipe's].")] = None,
     init: Annotated[str | None, typer.Option(help="Weights to start from: a name or a file.")] = None,
+    validate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of pairs of another making to validate on: noisy/ and clean/, or blur/ and sharp/."
+        ),
+    ] = None,
     vgg: Annotated[
         Path | None,
         typer.Option(help="Weights of torchvision's vgg19 (not shipped), for the loss perceptual."),
@@ -71,6 +77,7 @@ def train(
         init=init,
         threads=threads,
         compile=compile,
+        validate=validate,
         vgg=vgg,
         resume=resume,
         run=run or (kept if from_kept else state),
@@ -92,7 +99,8 @@ def _silence(message: object) -> None:
 
 def _tell(report: Report) -> None:
     speed = report.iterations / report.seconds
+    foreign = "" if report.foreign_psnr is None else f"  foreign {report.foreign_psnr:.3f} dB"
     console.say(
-        f"{report.seconds:7.0f} s  {report.iterations:7d} it  {speed:6.2f} it/s  "
-        f"loss {report.loss:.5f}  validation {report.psnr:.3f} dB  long average {report.long_psnr:.3f} dB"
+        f"{report.seconds:7.0f} s  {report.iterations:7d} it  {speed:6.2f} it/s  loss {report.loss:.5f}  "
+        f"validation {report.psnr:.3f} dB  long average {report.long_psnr:.3f} dB{foreign}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -19,7 +19,7 @@ from enhance_cli.train.data import Bank
 from enhance_cli.train.losses import LossFunction, Output, final
 from enhance_cli.train.muon import Muon
 from enhance_cli.train.recipe import Recipe
-from enhance_cli.train.samples import Sample, sampler
+from enhance_cli.train.samples import Sample, Sampler, sampler
 from enhance_cli.train.schedule import Schedule
 from enhance_cli.train.state import Stores, collect, restore
 
@@ -48,6 +48,8 @@ class Report:
     """The same of the average with the long memory."""
     ended: bool
     """Whether the time was over."""
+    foreign_psnr: float | None = None
+    """Of the better average, on damage of another making."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,25 @@ def _autocast(compute: Compute) -> torch.autocast:
 
 def _optimisers(module: nn.Module, recipe: Recipe, compute: Compute) -> list[torch.optim.Optimizer]:
     if recipe.optimiser == "adam":
-        return [_adam(module.parameters(), recipe.lr)]
+        return [_adam(module.parameters(), recipe)]
     if recipe.optimiser == "sgd":
         return [torch.optim.SGD(module.parameters(), lr=recipe.lr, momentum=0.9, fused=True)]
     others = [p for p in module.parameters() if p.ndim < 2]
     matrices = [p for p in module.parameters() if p.ndim > 1]
     muon = Muon(matrices, recipe.lr, precision=compute.autocast or torch.float32)
-    return [muon, _adam(others, recipe.lr)] if others else [muon]
+    return [muon, _adam(others, recipe)] if others else [muon]
 
 
-def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=lr, betas=(0.9, 0.99), fused=True)
+def _samplers(recipe: Recipe, spec: ArchSpec, module: nn.Module) -> list[Sampler]:
+    """What draws batches: one sampler, or one for each scale of a network that has a branch for each."""
+    if spec.pre_upsampled or not recipe.scales or not hasattr(module, "turn_to"):
+        return [sampler(recipe, spec)]
+    alone = replace(recipe, scales=())
+    return [sampler(alone, replace(spec, scale=scale)) for scale in recipe.scales]
+
+
+def _adam(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=recipe.lr, betas=(0.9, recipe.beta2), fused=True)
 
 
 class Trainer:
@@ -96,7 +106,9 @@ class Trainer:
         held_out: Bank,
         compute: Compute,
         loss: LossFunction,
+        foreign: Sequence[Sample] = (),
     ) -> None:
+        """`foreign`: damage of another making, which is validated on as well."""
         self.recipe, self.spec, self.bank, self.compute, self.loss = recipe, spec, bank, compute, loss
         torch.manual_seed(recipe.seed)
         bank.generator.manual_seed(recipe.seed)
@@ -108,7 +120,8 @@ class Trainer:
         self.long_average = {key: value.clone() for key, value in self.average.items()}
         self.better = self.average
         self.forward = torch.compile(self.module) if compute.compile else self.module
-        self.draw = sampler(recipe, spec)
+        self.samplers = _samplers(recipe, spec, self.module)
+        self.foreign = foreign
         self.validation = self._validation_set(held_out)
         self.optimisers = _optimisers(self.module, recipe, compute)
         self.discriminator = self._discriminator() if recipe.adversarial else None
@@ -141,7 +154,8 @@ class Trainer:
             since = 0
             self.seconds = elapsed
             usual, long = self.validate()
-            on_report(Report(elapsed, self.iterations, self.loss_seen, usual, long, ended))
+            foreign = self.score(self.kept(), self.foreign) if self.foreign else None
+            on_report(Report(elapsed, self.iterations, self.loss_seen, usual, long, ended, foreign))
 
         while (elapsed := time.perf_counter() - begun) < schedule.end and not stop():
             loss_sum += self._step(schedule.share(elapsed, self.iterations - self.fresh_at))
@@ -184,7 +198,7 @@ class Trainer:
         for group in chain.from_iterable(optimiser.param_groups for optimiser in self.optimisers):
             group["lr"] = lr
         self.module.train()
-        sample = self.draw(self.bank, self.recipe.batch)
+        sample = self.draw(self.bank)
         output, clean = self._apply(self.forward, sample, self.compute), sample.clean / 255
         loss = self.loss(output, clean)
         total = loss + self._contest(self.discriminator, final(output), clean) if self.discriminator else loss
@@ -198,11 +212,16 @@ class Trainer:
         self._update_averages()
         return loss.detach()
 
+    def draw(self, bank: Bank) -> Sample:
+        """A batch, of one of the scales by chance where the network has a branch for each."""
+        chosen = int(torch.randint(len(self.samplers), ())) if len(self.samplers) > 1 else 0
+        return self.samplers[chosen](bank, self.recipe.batch)
+
     def _discriminator(self) -> Discriminator:
         side = self.recipe.patch * self.spec.scale
         made = Discriminator(n_colours=self.bank.pixels.shape[1], side=side)
         made.to(self.compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimisers.append(_adam(made.parameters(), self.recipe.lr))
+        self.optimisers.append(_adam(made.parameters(), self.recipe))
         return made
 
     def _contest(self, discriminator: Discriminator, ours: Tensor, true: Tensor) -> Tensor:
@@ -219,6 +238,9 @@ class Trainer:
 
     def _apply(self, module: Callable[..., Output], sample: Sample, compute: Compute) -> Output:
         """The network's output(s) for a sample, scaled to 0..1 float32."""
+        if len(self.samplers) > 1:
+            for network in (self.module, self.plain):
+                network.turn_to(sample.clean.shape[-1] // sample.degraded.shape[-1])
         x = sample.degraded.contiguous(memory_format=torch.channels_last) * (self.spec.value_range / 255)
         inputs = (x, sample.condition) if self.spec.condition else (x,)
         with _autocast(compute):
@@ -247,14 +269,14 @@ class Trainer:
         held_out.generator.manual_seed(VALIDATION_SEED)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(VALIDATION_SEED)
-            return [self.draw(held_out, self.recipe.batch) for _ in range(VALIDATION_BATCHES)]
+            return [self.draw(held_out) for _ in range(VALIDATION_BATCHES)]
 
     def validate(self) -> tuple[float, float]:
         """Mean PSNR of the usual and of the long average over fixed crops of held-out pictures.
 
         `kept` gives the better of the two from now on.
         """
-        usual, long = (self._score(merged(one), self.compute) for one in (self.average, self.long_average))
+        usual, long = (self.score(merged(one), self.validation) for one in (self.average, self.long_average))
         self.better = self.long_average if long > usual else self.average
         return usual, long
 
@@ -275,12 +297,15 @@ class Trainer:
         exact = replace(self.compute, autocast=None)
         kept = self.kept()
         rounded = {key: v.half().to(v.dtype) if v.is_floating_point() else v for key, v in kept.items()}
-        return self._score(kept, exact) - self._score(rounded, exact)
+        return self.score(kept, self.validation, exact) - self.score(rounded, self.validation, exact)
 
     @torch.no_grad()
-    def _score(self, state: dict[str, Tensor], compute: Compute) -> float:
+    def score(
+        self, state: dict[str, Tensor], samples: Sequence[Sample], compute: Compute | None = None
+    ) -> float:
+        """Mean PSNR of weights, those of the network without branches, over samples."""
         self.plain.load_state_dict(state)
-        return float(torch.cat([self._psnr(sample, compute) for sample in self.validation]).mean())
+        return float(torch.cat([self._psnr(one, compute or self.compute) for one in samples]).mean())
 
     def _psnr(self, sample: Sample, compute: Compute) -> Tensor:
         levels = (final(self._apply(self.plain, sample, compute)) * 255).round().clamp(0, 255)

@@ -21,7 +21,7 @@ Damage = Literal["camera", "shake"]
 Optimiser = Literal["adam", "muon", "sgd"]
 ClipBy = Literal["norm", "value"]
 Loss = Literal["l1", "l2", "charbonnier", "frequency", "perceptual"]
-ScheduleName = Literal["budget", "wsd"]
+ScheduleName = Literal["budget", "steps", "wsd"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,8 @@ class Recipe:
     """Keyword parameters of the network."""
     packs: tuple[str, ...]
     """Folders below the data folder whose pictures are used."""
+    pack_weights: tuple[float, ...] = ()
+    """For each pack, how many times as often its pictures are drawn; none for all alike."""
     held_out: int = 8
     """How many pictures, spread over the sorted list, are only validated on."""
     patch: int
@@ -45,11 +47,18 @@ class Recipe:
     """Peak learning rate."""
     optimiser: Optimiser = "adam"
     """`muon`: Muon for the weights of convolutions and Adam for all else; `sgd`: with momentum 0.9."""
+    beta2: float = 0.99
+    """Adam's decay of squared gradients; most papers have 0.999."""
     schedule: ScheduleName = "budget"
-    """`budget`: a run of a settled time, at whose end the learning rate is 0; `wsd`: one that goes on for as
-    long as it pays, at a constant rate, and can be cooled down at any time."""
+    """`budget`: a run of a settled time, at whose end the learning rate is 0; `steps`: one in which it drops
+    now and then, as in most papers; `wsd`: one that goes on for as long as it pays, at a constant rate, and
+    can be cooled down at any time."""
     warmup: float = 0.03
     """budget: share of it in which the learning rate rises linearly; then it falls as a cosine to 0."""
+    drops: int = 4
+    """steps: how often the learning rate drops, at equal intervals of the time."""
+    drop: float = 0.5
+    """steps: what it is multiplied by each time."""
     warmup_steps: int = 500
     """wsd: steps in which the learning rate rises linearly."""
     branches: int = 0
@@ -78,7 +87,8 @@ class Recipe:
     damage: Damage | None = None
     """Instead of the task's usual damage: `camera` noise (denoise), camera `shake` and defocus (deblur)."""
     scales: tuple[int, ...] = ()
-    """sr of enlarged input: whole factors, each with its share of every batch."""
+    """sr of enlarged input: whole factors, each with its share of every batch; sr of a network with a branch
+    for each (MDSR): those that are trained, of which each batch draws one."""
     quality: tuple[int, int] = (5, 60)
     """dejpeg, photo: range of JPEG qualities; of photographs that of the last file."""
     sigma: tuple[float, float] = (0.0, 0.0)
@@ -104,9 +114,15 @@ def read_recipe(path: Path) -> Recipe:
         if key in table and not fits(table[key]):
             raise UsageError(f"Recipe {path}: {key} = {table[key]!r} is not {expected}")
     try:
-        return Recipe(**{key: _frozen(value) for key, value in table.items()})
+        recipe = Recipe(**{key: _frozen(value) for key, value in table.items()})
     except TypeError as error:
         raise UsageError(f"Recipe {path} is incomplete: {error}") from error
+    if recipe.pack_weights and len(recipe.pack_weights) != len(recipe.packs):
+        raise UsageError(
+            f"Recipe {path}: {len(recipe.pack_weights)} pack_weights for {len(recipe.packs)} packs; "
+            "give one for each"
+        )
+    return recipe
 
 
 def _is_count(value: Any) -> bool:
@@ -151,11 +167,15 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "init": TEXT,
     "seed": (lambda value: type(value) is int, "a whole number"),
     "packs": (_list_of(lambda value: isinstance(value, str)), "a list of folder names"),
+    "pack_weights": (_list_of(_within(1e-12, math.inf)), "a list of positive numbers"),
     "branches": (lambda value: type(value) is int and value >= 0, "a whole number from 0"),
     "held_out": COUNT,
     "patch": COUNT,
     "batch": COUNT,
     "warmup_steps": COUNT,
+    "drops": COUNT,
+    "drop": SHARE,
+    "beta2": SHARE,
     "adversarial": (_within(0, math.inf), "a number from 0"),
     "lr": POSITIVE,
     "clip": POSITIVE,

@@ -27,9 +27,10 @@ from enhance_cli.train.data import Bank, load_pack
 from enhance_cli.train.kept import Kept, check_size
 from enhance_cli.train.loop import Compute, Report, Trainer
 from enhance_cli.train.losses import LOSSES, LossFunction
+from enhance_cli.train.pairs import read_pairs
 from enhance_cli.train.perceptual import Perceptual
 from enhance_cli.train.recipe import Recipe
-from enhance_cli.train.schedule import REWARM_STEPS, Budget, Constant, Cooldown, Schedule
+from enhance_cli.train.schedule import REWARM_STEPS, Budget, Constant, Cooldown, Schedule, Steps
 from enhance_cli.train.state import State, check_same_run, read_state, state_path, write_state
 
 Item = TypeVar("Item")
@@ -53,6 +54,8 @@ class RunSettings:
     threads: int | None = None
     compile: bool | None = None
     """Whether torch compiles the network; None for on GPUs only."""
+    validate: Path | None = None
+    """Folder of pairs of another making to validate on as well."""
     vgg: Path | None = None
     """VGG19's weights in torchvision's layout, for the loss `perceptual`."""
     resume: bool = False
@@ -74,8 +77,8 @@ def train(
     """Train, write `settings.out` and return the last report.
 
     The averaged weights are also written at every report, and beside them the state of the run: with
-    `settings.resume` a run that was cut off goes on from it. It goes when a run with the schedule `budget`
-    ends; one with `wsd` has no end. A cool-down leaves the state of its run as it is and writes none of its
+    `settings.resume` a run that was cut off goes on from it. It goes when the run ends; one with the
+    schedule `wsd` has no end. A cool-down leaves the state of its run as it is and writes none of its
     own. When `stop` says so, a run ends early and can be resumed.
     """
     _check_wishes(recipe, settings)
@@ -100,10 +103,12 @@ def train(
     if settings.keep:
         check_size(settings.keep, module)
     loss = _loss(recipe, spec, settings.vgg, compute.device)
-    pack = load_pack(settings.data, recipe.packs, spec.colour)
-    kept, held_out = split(pack.pictures, recipe.held_out)
-    banks = Bank(kept, compute.device, recipe.shrink), Bank(held_out, compute.device)
-    trainer = Trainer(module, spec, recipe, *banks, compute, loss)
+    pack = load_pack(settings.data, recipe.packs, spec.colour, recipe.pack_weights)
+    kept, held_out = split(list(zip(pack.pictures, pack.weights, strict=True)), recipe.held_out)
+    bank = Bank([p for p, _ in kept], compute.device, recipe.shrink, [weight for _, weight in kept])
+    others = Bank([p for p, _ in held_out], compute.device)
+    foreign = read_pairs(settings.validate, spec, compute.device) if settings.validate else []
+    trainer = Trainer(module, spec, recipe, bank, others, compute, loss, foreign)
     data = {"packs": recipe.packs, "pictures": len(kept), "held_out": len(held_out), "sha256": pack.sha256}
     if settings.vgg:
         data["vgg19_sha256"] = sha256_of(settings.vgg)
@@ -127,7 +132,7 @@ def train(
 
     def save_and_report(report: Report) -> None:
         last[:] = [report]
-        finished = report.ended and (settings.cooldown is not None or recipe.schedule == "budget")
+        finished = report.ended and (settings.cooldown is not None or recipe.schedule != "wsd")
         # Two validations, worth their time for the weights that are kept.
         cost = trainer.cost_of_float16() if finished else None
         metadata = _provenance(recipe, settings, trainer, origin, report, cost)
@@ -172,6 +177,8 @@ def _schedule(recipe: Recipe, settings: RunSettings, trainer: Trainer) -> Schedu
         return Cooldown(begin, begin + settings.cooldown, steps)
     if recipe.schedule == "wsd":
         return Constant(begin, begin + settings.budget, steps)
+    if recipe.schedule == "steps":
+        return Steps(settings.budget, recipe.drops, recipe.drop)
     return Budget(settings.budget, recipe.warmup)
 
 
@@ -304,6 +311,8 @@ def _provenance(
     ranges = {"sigma": recipe.sigma, "quality": recipe.quality}
     condition = trainer.spec.condition
     metrics = {"validation_psnr": round(max(report.psnr, report.long_psnr), 3), "loss": report.loss}
+    if report.foreign_psnr is not None:
+        metrics["foreign_psnr"] = round(report.foreign_psnr, 3)
     if float16_costs is not None:
         metrics["float16_costs"] = round(float16_costs, 5)
     return {

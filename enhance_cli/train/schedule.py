@@ -43,6 +43,20 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """A rate that drops at equal intervals, as often as `drops` says, each time to `drop` of what it was."""
+
+    end: float
+    drops: int
+    drop: float
+    begin: float = 0.0
+
+    def share(self, seconds: float, steps: int) -> float:
+        """By time alone."""
+        return self.drop ** min(int(seconds / self.end * (self.drops + 1)), self.drops)
+
+
+@dataclass(frozen=True)
 class Constant:
     """The long stretch of a run that goes on over many sittings: a linear rise, then the peak."""
 

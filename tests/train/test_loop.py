@@ -56,11 +56,11 @@ def test_the_cost_of_float16_is_that_of_rounding_the_averaged_weights(monkeypatc
     made.compute = Compute(torch.device("cpu"), torch.bfloat16)
     scored = []
 
-    def score(state, compute):
+    def score(state, samples, compute):
         scored.append((state, compute.autocast))
         return 30.0 - len(scored)
 
-    monkeypatch.setattr(made, "_score", score)
+    monkeypatch.setattr(made, "score", score)
     assert made.cost_of_float16() == 1
     (exact, _), (rounded, _) = scored
     assert [precision for _, precision in scored] == [None, None]
@@ -218,7 +218,7 @@ def test_the_better_average_is_kept(monkeypatch):
     assert not torch.equal(made.average["conv.weight"], made.long_average["conv.weight"])
     for scores, average in (([20.0, 21.0], made.long_average), ([21.0, 20.0], made.average)):
         left = iter(scores)
-        monkeypatch.setattr(made, "_score", lambda state, compute, left=left: next(left))
+        monkeypatch.setattr(made, "score", lambda state, samples, left=left: next(left))
         assert made.validate() == tuple(scores)
         assert torch.equal(made.kept()["conv.weight"], average["conv.weight"])
 
@@ -227,7 +227,7 @@ def test_other_crops_come_where_only_the_weights_were_kept():
     fresh, later = trainer(), trainer()
     later.count_on(100.0, 40)
     assert (later.seconds, later.iterations) == (100.0, 40)
-    first, second = (one.draw(one.bank, 2).clean for one in (fresh, later))
+    first, second = (one.draw(one.bank).clean for one in (fresh, later))
     assert not torch.equal(first, second)
 
 

@@ -8,11 +8,13 @@ import torch
 from skimage import data, io
 from small_vgg import NARROW, write_vgg
 
+from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints import store
 from enhance_cli.checkpoints.catalog import find
 from enhance_cli.checkpoints.reader import load_file, save_file
 from enhance_cli.checkpoints.store import sha256_of
 from enhance_cli.errors import DeviceError, UsageError
+from enhance_cli.train import kept as kept_runs
 from enhance_cli.train import loop, perceptual, run
 from enhance_cli.train.loop import Report
 from enhance_cli.train.recipe import Recipe
@@ -49,7 +51,9 @@ def test_weights_file_tells_how_it_was_made(settings):
     assert json.loads(net.metadata["training"])["iterations"] == report.iterations > 0
     told = json.loads(net.metadata["data"])
     assert (told["pictures"], told["held_out"]) == (2, 1)
-    assert json.loads(net.metadata["metrics"])["validation_psnr"] == pytest.approx(report.psnr, abs=1e-3)
+    assert json.loads(net.metadata["metrics"])["validation_psnr"] == pytest.approx(
+        max(report.psnr, report.long_psnr), abs=1e-3
+    )
     assert net.metadata["init"] == "none"
 
 
@@ -103,6 +107,39 @@ def test_weights_tell_which_vgg19_judged_them(settings, monkeypatch):
     assert report.iterations > 0
     told = json.loads(load_file(settings.out).metadata["data"])
     assert told["vgg19_sha256"] == sha256_of(vgg)
+
+
+def test_a_run_of_steps_drops_the_rate_and_ends(ticking, monkeypatch):
+    rates, step = [], run.Trainer._step
+    monkeypatch.setattr(run.Trainer, "_step", lambda self, rate: rates.append(rate) or step(self, rate))
+    recipe = replace(RECIPE, schedule="steps", drops=1, beta2=0.999)
+    assert train(recipe, ticking, lambda report: None).ended
+    assert sorted(set(rates)) == [0.5, 1]
+    assert not state_path(ticking.out).exists()
+
+
+def test_all_branches_of_a_network_are_trained_together(ticking):
+    parameters = {"scale": 2, "n_blocks": 1, "n_feats": 4}
+    recipe = replace(RECIPE, arch="mdsr", parameters=parameters, scales=(2, 3, 4), patch=8, batch=1)
+    torch.manual_seed(recipe.seed)
+    begun = ARCHITECTURES["mdsr"].build(**parameters).state_dict()
+    train(recipe, ticking, lambda report: None)
+    after = load_file(ticking.out).module.state_dict()
+    moved = {key for key, value in after.items() if not torch.allclose(value, begun[key], atol=1e-4)}
+    for branch in range(3):
+        assert any(key.startswith(f"upsample.{branch}") for key in moved)
+
+
+def test_pairs_of_another_making_are_validated_on(settings, tmp_path):
+    for folder, side in (("noisy", 32), ("clean", 64)):
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+        picture = data.astronaut()[:64, :64]
+        shrunk = picture[:: 64 // side, :: 64 // side]
+        io.imsave(tmp_path / "pairs" / folder / "a.png", shrunk, check_contrast=False)
+    report = train(RECIPE, replace(settings, validate=tmp_path / "pairs"), lambda report: None)
+    assert 10 < report.foreign_psnr < 40
+    metrics = json.loads(load_file(settings.out).metadata["metrics"])
+    assert metrics["foreign_psnr"] == pytest.approx(report.foreign_psnr, abs=1e-3)
 
 
 def test_unknown_arch_is_a_usage_error(settings):
@@ -322,10 +359,10 @@ def test_weights_that_tell_nothing_of_a_run_are_no_run(ticking):
         train(WSD, replace(ticking, resume=True, run=bare), lambda report: None)
 
 
-def test_a_network_too_large_to_be_kept_is_refused_before_it_is_trained(ticking):
-    large = replace(WSD, parameters={"scale": 2, "n_feats": 128, "n_blocks": 8})
+def test_a_network_too_large_to_be_kept_is_refused_before_it_is_trained(ticking, monkeypatch):
+    monkeypatch.setattr(kept_runs, "MAX_BYTES", 1000)
     with pytest.raises(UsageError, match=r"MB.*leave out --keep"):
-        train(large, replace(ticking, keep=ticking.data / "k.safetensors"), lambda report: None)
+        train(WSD, replace(ticking, keep=ticking.data / "k.safetensors"), lambda report: None)
 
 
 @pytest.mark.parametrize(
