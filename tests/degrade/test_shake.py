@@ -13,6 +13,7 @@ from enhance_cli.degrade.shake import (
     focus_kernel,
     kernel_of,
     shake_kernel,
+    turned,
 )
 
 SEEDS = range(60)
@@ -103,3 +104,29 @@ def test_light_adds_up_before_the_tone_curve():
         drawn(Shake(sharp=0, defocused=0.5, linear=share, noisy=0, jpeg=0), x)[0].mean() for share in (1, 0)
     )
     assert linear > plain + 20
+
+
+def test_a_turning_camera_blurs_the_rim_more_than_the_middle():
+    lines = torch.zeros(1, 1, 65, 65)
+    lines[..., ::4] = 1
+    motion = torch.zeros(1, 3, 9)
+    motion[0, 2] = torch.linspace(-0.06, 0.06, 9)
+    contrast = turned(lines, motion)[0, 0].std(1)
+    assert contrast[32] > 1.5 * contrast[4] and contrast[32] > 1.5 * contrast[60]
+
+
+def test_a_motion_without_turning_is_a_convolution():
+    x = crops(1, 96)[:, :1]
+    path = camera_path(np.random.default_rng(5), 6.0)
+    motion = torch.from_numpy(np.concatenate([path, np.zeros((1, path.shape[1]))]))[None].float()
+    inside = slice(MARGIN, -MARGIN)
+    by_kernel = convolved(x, torch.from_numpy(kernel_of(path))[None])
+    # Bilinear samples look from the other side: what moves down has been above.
+    by_warps = turned(x, -motion)[..., inside, inside]
+    assert (by_warps - by_kernel).abs().max() < 1.5
+
+
+def test_turning_batches_keep_sizes_and_levels():
+    blurred, clean = drawn(Shake(sharp=0, turning=1.0), crops())
+    assert blurred.shape == clean.shape == (6, 3, 64, 64)
+    assert (blurred != clean).any() and (blurred == blurred.round()).all()
