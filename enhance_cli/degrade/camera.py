@@ -67,16 +67,14 @@ def camera_noise_batch(
     """
     n, device = len(x), x.device
 
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator, device=device)
+    uniform = _uniform(n, generator)
 
     def chance(share: float) -> Tensor:
         return uniform(0, 1) < share
 
     luma = (x * x.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True).round()
     x = torch.where(chance(how.gray), luma.expand_as(x), x)
-    noise = _through_the_camera(x, generator, uniform, how)
-    noise = torch.where(chance(how.filtered), _filtered(noise, x, uniform), noise)
+    noise = camera_grain(x, generator, how)
     sigma = 30 * uniform(0, 1) ** 2
     white = sigma * torch.randn(x.shape, generator=generator, device=device)
     noise = torch.where(chance(how.white), white, noise)
@@ -111,6 +109,20 @@ def camera_noise(x: NDArray[np.uint8], seed: int, *, quality: int | None = None)
     return pixels.copy() if quality is None else compress(pixels.copy(), quality)
 
 
+def camera_grain(x: Tensor, generator: torch.Generator, how: CameraNoise = USUAL) -> Tensor:
+    """What a camera's noise adds to pictures (N, 3, H, W) in 0..255, neither rounded nor clipped."""
+    uniform = _uniform(len(x), generator)
+    noise = _through_the_camera(x, generator, uniform, how)
+    return torch.where(uniform(0, 1) < how.filtered, _filtered(noise, x, uniform), noise)
+
+
+def _uniform(n: int, generator: torch.Generator) -> Draw:
+    def draw(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator, device=generator.device)
+
+    return draw
+
+
 def _through_the_camera(x: Tensor, generator: torch.Generator, uniform: Draw, how: CameraNoise) -> Tensor:
     """The noise of a developed picture (N, 3, H, W) in levels, of mean 0 wherever it lies.
 
@@ -139,7 +151,7 @@ def _through_the_camera(x: Tensor, generator: torch.Generator, uniform: Draw, ho
 
 
 def _filtered(noise: Tensor, picture: Tensor, uniform: Draw) -> Tensor:
-    """What a camera's own denoising leaves: less of the finest noise, above all in colour, and more at edges."""
+    """What a camera's own denoising leaves: less of the finest noise, above all in colour."""
     luma = (noise * noise.new_tensor(LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
     chroma = (noise - luma) * uniform(0.2, 1.0)
     fine, coarse = _gauss(luma, uniform(0.4, 1.4)), _gauss(luma, uniform(1.5, 4.0))

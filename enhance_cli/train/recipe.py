@@ -17,7 +17,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Damage = Literal["camera", "shake"]
+Damage = Literal["camera", "shake", "worn"]
 Optimiser = Literal["adam", "muon", "sgd"]
 ClipBy = Literal["norm", "value"]
 Loss = Literal["l1", "l2", "charbonnier", "frequency", "perceptual"]
@@ -85,7 +85,8 @@ class Recipe:
     photo: bool = False
     """sr, dejpeg: pictures are spoilt as photographs are (`degrade.photo`) instead of by the task alone."""
     damage: Damage | None = None
-    """Instead of the task's usual damage: `camera` noise (denoise), camera `shake` and defocus (deblur)."""
+    """Instead of the task's usual damage: `camera` noise (denoise), camera `shake` and defocus (deblur),
+    or photographs `worn` by a long way (sr)."""
     scales: tuple[int, ...] = ()
     """sr of enlarged input: whole factors, each with its share of every batch; sr of a network with a branch
     for each (MDSR): those that are trained, of which each batch draws one."""

@@ -13,6 +13,7 @@ from enhance_cli.arch.contract import ArchSpec, Condition, Task
 from enhance_cli.degrade import camera, shake
 from enhance_cli.degrade.bicubic import enlarge_batch, shrink_batch
 from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
+from enhance_cli.degrade.chain import worn_batch
 from enhance_cli.degrade.jpeg import compress_batch
 from enhance_cli.degrade.mosaic import mosaic_batch
 from enhance_cli.degrade.noise import add_noise_batch
@@ -58,7 +59,11 @@ def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
         "deblur": _Blur,
         "demosaic": _Mosaic,
     }
-    damages: dict[str, Callable[[Recipe, ArchSpec], Sampler]] = {"camera": _Camera, "shake": _Shake}
+    damages: dict[str, Callable[[Recipe, ArchSpec], Sampler]] = {
+        "camera": _Camera,
+        "shake": _Shake,
+        "worn": _Worn,
+    }
     if recipe.damage:
         return damages[recipe.damage](recipe, spec)
     return (_Photo if recipe.photo else makers[recipe.task])(recipe, spec)
@@ -196,6 +201,13 @@ class _Shake(_Task):
     def _stock(self, number: int) -> shake.ShakenPictures:
         first = FIRST_TRAINING_KERNEL + number * self.N_KERNELS
         return shake.ShakenPictures(range(first, first + self.N_KERNELS))
+
+
+class _Worn(_Task):
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        clean = self._crops(bank, n, self.recipe.patch * self.spec.scale)
+        rng = np.random.default_rng((FIRST_TRAINING_KERNEL, int(torch.randint(2**31, ()))))
+        return Sample(worn_batch(clean, self.spec.scale, rng, bank.generator), clean)
 
 
 class _Blur(_Task):

@@ -152,3 +152,9 @@ def test_blur_is_centred_and_some_samples_stay_sharp(bank):
     error = (sample.degraded - sample.clean).square().mean((1, 2, 3))
     assert 0 < (error == 0).sum() < 24
     assert rmse(sample.degraded, sample.clean) < rmse(sample.degraded, sample.clean.roll(4, -1))
+
+
+def test_worn_photographs_are_smaller_by_the_scale(bank):
+    spec = replace(SPEC, scale=2)
+    sample = sampler(replace(RECIPE, task="sr", damage="worn", patch=32), spec)(bank, 4)
+    assert sample.degraded.shape == (4, 3, 32, 32) and sample.clean.shape == (4, 3, 64, 64)
