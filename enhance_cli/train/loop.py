@@ -18,6 +18,7 @@ from enhance_cli.train.branches import add_branches, merged
 from enhance_cli.train.data import Bank
 from enhance_cli.train.losses import LossFunction, Output, final
 from enhance_cli.train.muon import Muon
+from enhance_cli.train.norm import has_norm, measure, quicken
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.samples import Sample, Sampler, sampler
 from enhance_cli.train.schedule import Schedule
@@ -25,6 +26,8 @@ from enhance_cli.train.state import Stores, collect, restore
 
 VALIDATION_SEED = 20_000
 VALIDATION_BATCHES = 8
+MEASURED_BATCHES = 16
+"""Of training pictures, for the statistics of batch norm."""
 N_REPORTS = 20
 LONGEST_INTERVAL = 180.0
 """Seconds between reports at most: what a killed run loses."""
@@ -111,18 +114,21 @@ class Trainer:
         """`foreign`: damage of another making, which is validated on as well."""
         self.recipe, self.spec, self.bank, self.compute, self.loss = recipe, spec, bank, compute, loss
         torch.manual_seed(recipe.seed)
-        bank.generator.manual_seed(recipe.seed)
         self.module = module.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plain = copy.deepcopy(self.module).eval()
         if recipe.branches:
             add_branches(self.module, recipe.branches)
         self.average = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
         self.long_average = {key: value.clone() for key, value in self.average.items()}
-        self.better = self.average
+        self.best = merged(self.average)
+        if compute.device.type == "cpu" and compute.autocast:
+            quicken(self.module)
         self.forward = torch.compile(self.module) if compute.compile else self.module
         self.samplers = _samplers(recipe, spec, self.module)
         self.foreign = foreign
-        self.validation = self._validation_set(held_out)
+        self.validation = self._fixed(held_out, VALIDATION_BATCHES)
+        self.measured = self._fixed(bank, MEASURED_BATCHES) if has_norm(self.module) else []
+        bank.generator.manual_seed(recipe.seed)
         self.optimisers = _optimisers(self.module, recipe, compute)
         self.discriminator = self._discriminator() if recipe.adversarial else None
         self.iterations = 0
@@ -265,24 +271,39 @@ class Trainer:
         for key in state.keys() - set(floats):
             average[key].copy_(state[key])
 
-    def _validation_set(self, held_out: Bank) -> list[Sample]:
-        held_out.generator.manual_seed(VALIDATION_SEED)
+    def _fixed(self, bank: Bank, n_batches: int) -> list[Sample]:
+        """Batches that are the same in every run of the recipe."""
+        bank.generator.manual_seed(VALIDATION_SEED)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(VALIDATION_SEED)
-            return [self.draw(held_out) for _ in range(VALIDATION_BATCHES)]
+            return [self.draw(bank) for _ in range(n_batches)]
 
     def validate(self) -> tuple[float, float]:
         """Mean PSNR of the usual and of the long average over fixed crops of held-out pictures.
 
         `kept` gives the better of the two from now on.
         """
-        usual, long = (self.score(merged(one), self.validation) for one in (self.average, self.long_average))
-        self.better = self.long_average if long > usual else self.average
+        averages = [self._settled(merged(one)) for one in (self.average, self.long_average)]
+        usual, long = (self.score(one, self.validation) for one in averages)
+        self.best = averages[long > usual]
         return usual, long
 
     def kept(self) -> dict[str, Tensor]:
         """The averaged weights as the network has them, branches merged."""
-        return merged(self.better)
+        return self.best
+
+    def _settled(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The state with batch norm's statistics measured on batches of the training pictures."""
+        if not self.measured:
+            return state
+
+        def apply() -> None:
+            for sample in self.measured:
+                self._apply(self.plain, sample, self.compute)
+
+        self.plain.load_state_dict(state)
+        measure(self.plain, apply)
+        return {key: value.clone() for key, value in self.plain.state_dict().items()}
 
     def raw(self) -> dict[str, Tensor]:
         """The weights as they stand, branches merged."""
