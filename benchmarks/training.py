@@ -2,8 +2,8 @@
 
     python benchmarks/training.py recipes/compact-sr-x4.toml --data DIR [--steps 12] [--precision float32]
 
-Times are of the processor, not of the clock, on one thread: other work on the machine does not count. The rate
-that the core can do is that of one convolution of 64 channels, forward and backward, on the recipe's batch.
+Times are of the processor, not of the clock, on one thread: other work on the machine does not count. The
+core's rate is that of one convolution of 64 channels, forward and backward, on the recipe's batch.
 """
 
 from __future__ import annotations
