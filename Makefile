@@ -45,7 +45,7 @@ format: $(READY)
 	@$(BIN)/ruff format
 
 cards: $(READY)
-	@$(BIN)/python recipes/cards.py $(if $(DATA),--data-root $(DATA))
+	@$(BIN)/python tools/cards.py $(if $(DATA),--data-root $(DATA))
 
 clean:
 	rm -rf $(VENV) .demo build dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -15,7 +15,9 @@ from enhance_cli.engine.progress import FileDone, Start, Summary
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").glob("*.md"))]
 # Paths that a reader makes himself begin with something else.
-OURS = re.compile(r"(?<![\w/.-])(?:examples|recipes|weights|docs|tests|enhance_cli|completions)/[\w./-]*\w")
+OURS = re.compile(
+    r"(?<![\w/.-])(?:examples|recipes|tools|weights|docs|tests|enhance_cli|completions)/[\w./-]*\w"
+)
 
 
 def blocks(page: Path) -> list[str]:

@@ -23,25 +23,29 @@ SHARPNESS = 10.0
 """Factor of the normalised matches before the softmax."""
 KERNELS = {2: (6, 2), 3: (9, 3), 4: (8, 2)}
 """Size and padding of (transposed) convolutions that change the size, by factor."""
-OVERLAP = 6.0
-"""What pasted patches are divided by; nine lie on each other inside, but the authors' code has six."""
+OVERLAP = 6 / 9
+"""What pasted patches are divided by, as a share of those that lie on each other inside: nine of 3x3, but the
+authors' code has six."""
 
 
 class CSNLN(nn.Module):
     """x: (N, 3, H, W) RGB in 0..1 -> (N, 3, scale H, scale W), not clipped.
 
-    scale is 2, 3 or 4, else ValueError; H and W must be multiples of 2, and of 3 for scale 3.
+    scale is 2, 3 or 4, and patch, the side p of the patches that cross-scale attention compares, is odd, else
+    ValueError; H and W must be multiples of 2, and of 3 for scale 3.
     """
 
-    def __init__(self, *, scale: int, n_feats: int = 128, depth: int = 12) -> None:
+    def __init__(self, *, scale: int, n_feats: int = 128, depth: int = 12, patch: int = 3) -> None:
         super().__init__()
         if scale not in (2, 3, 4):
             raise ValueError(f"scale must be 2, 3 or 4, not {scale}")
+        if patch < 1 or patch % 2 == 0:
+            raise ValueError(f"patch must be odd, not {patch}")
         self.depth = depth
         self.sub_mean = MeanShift(-1, 1.0)
         self.add_mean = MeanShift(1, 1.0)
         self.head = nn.Sequential(_active(conv(3, n_feats)), _active(conv(n_feats, n_feats)))
-        self.SEM = MiningCell(n_feats, scale)
+        self.SEM = MiningCell(n_feats, scale, patch)
         self.tail = nn.Sequential(conv(depth * n_feats, 3))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,14 +67,14 @@ class MiningCell(nn.Module):
     Scale 4 does it twice by 2, and then projects back over the whole way.
     """
 
-    def __init__(self, n_feats: int, scale: int) -> None:
+    def __init__(self, n_feats: int, scale: int, patch: int) -> None:
         super().__init__()
         factor = 2 if scale == 4 else scale
-        self.multi_source_projection = MultiSourceProjection(n_feats, factor)
+        self.multi_source_projection = MultiSourceProjection(n_feats, factor, patch)
         self.down_sample_1 = _shrink(n_feats, factor)
         self.error_encode = _enlarge(n_feats, factor)
         if scale == 4:
-            self.multi_source_projection_2 = MultiSourceProjection(n_feats, factor)
+            self.multi_source_projection_2 = MultiSourceProjection(n_feats, factor, patch)
             self.down_sample_3 = _shrink(n_feats, scale)
             self.error_encode_2 = _enlarge(n_feats, scale)
             self.down_sample_4 = _shrink(n_feats, scale)
@@ -93,9 +97,9 @@ class MiningCell(nn.Module):
 class MultiSourceProjection(nn.Module):
     """Mutual-projected fusion, section 3.3: in-scale features, corrected by where cross-scale ones differ."""
 
-    def __init__(self, n_feats: int, factor: int) -> None:
+    def __init__(self, n_feats: int, factor: int, patch: int) -> None:
         super().__init__()
-        self.up_attention = CrossScaleAttention(n_feats, factor)
+        self.up_attention = CrossScaleAttention(n_feats, factor, patch)
         self.down_attention = InScaleAttention(n_feats)
         self.upsample = _enlarge(n_feats, factor)
         self.encoder = Encoder(n_feats)
@@ -138,20 +142,21 @@ class InScaleAttention(nn.Module):
 
 
 class CrossScaleAttention(nn.Module):
-    """Cross-scale non-local attention, section 3.1: 3x3 patches of x find patches of x made smaller by s,
-    and those places of x itself, 3s x 3s pixels, are pasted in their stead.
+    """Cross-scale non-local attention, section 3.1: p x p patches of x find patches of x made smaller by s,
+    and those places of x itself, ps x ps pixels, are pasted in their stead. Published weights have p = 3.
 
-    Neighbouring patches share eight of nine places, and what two patches have in common is the sum of what
-    their places have in common. So places are compared once each and `_over_patches` sums them up; and as
-    a patch is pasted as nine places of s x s pixels, weights of patches become weights of places likewise.
-    That is a ninth of the work and memory of convolutions with patches as kernels, and the same function.
+    Neighbouring patches share most places, and what two patches have in common is the sum of what their
+    places have in common. So places are compared once each and `_over_patches` sums them up; and as a patch
+    is pasted as p x p places of s x s pixels, weights of patches become weights of places likewise.
+    For p = 3 that is a ninth of the work and memory of convolutions with patches as kernels, and the same
+    function.
     """
 
     escape_NaN: Tensor
 
-    def __init__(self, n_feats: int, factor: int) -> None:
+    def __init__(self, n_feats: int, factor: int, patch: int = 3) -> None:
         super().__init__()
-        self.factor = factor
+        self.factor, self.patch = factor, patch
         self.conv_match_1 = _active(conv(n_feats, n_feats // 2, 1))
         self.conv_match_2 = _active(conv(n_feats, n_feats // 2, 1))
         self.conv_assembly = _active(conv(n_feats, n_feats, 1))
@@ -162,34 +167,38 @@ class CrossScaleAttention(nn.Module):
         height, width = x.shape[2:]
         small = F.interpolate(x, (height // self.factor, width // self.factor), mode="bilinear")
         queries, keys = self.conv_match_1(x), self.conv_match_2(small)
-        squares = F.avg_pool2d(keys.square().sum(1, keepdim=True), 3, 1, 1, divisor_override=1)
+        reach = self.patch // 2
+        squares = F.avg_pool2d(keys.square().sum(1, keepdim=True), self.patch, 1, reach, divisor_override=1)
         sharpness = SHARPNESS / torch.maximum(squares.sqrt(), self.escape_NaN).flatten(1)
         values = F.pixel_unshuffle(self.conv_assembly(x), self.factor).flatten(2).transpose(1, 2)
         bands = []
         row = width * keys.shape[0] * keys.shape[2] * keys.shape[3]
-        n_rows = max(1, most_scores(x.device, MOST_SCORES) // row - 4)
+        n_rows = max(1, most_scores(x.device, MOST_SCORES) // row - 4 * reach)
         for top in range(0, height, n_rows):
-            # Weights of places need patches one row beyond, and those their places another.
-            outer = slice(max(0, top - 2), top + n_rows + 2)
+            # Weights of places need patches as far as they reach, and those their places as far again.
+            outer = slice(max(0, top - 2 * reach), top + n_rows + 2 * reach)
             common = torch.einsum("nchw,ncij->nhwij", queries[:, :, outer], keys)
-            scores = _over_patches(common).flatten(3) * sharpness[:, None, None]
-            weights = _over_patches(torch.softmax(scores, 3).view_as(common))
+            scores = _over_patches(common, reach).flatten(3) * sharpness[:, None, None]
+            weights = _over_patches(torch.softmax(scores, 3).view_as(common), reach)
             weights = weights[:, top - outer.start :][:, :n_rows].flatten(3)
             bands.append(weights.flatten(1, 2) @ values)
         pasted = torch.cat(bands, 1).transpose(1, 2).unflatten(2, (height, width))
-        return F.pixel_shuffle(pasted, self.factor) / OVERLAP
+        return F.pixel_shuffle(pasted, self.factor) / (OVERLAP * self.patch**2)
 
 
-def _over_patches(x: Tensor) -> Tensor:
-    """Sum over 3x3 places that move together in (N, H, W, ...) and in (..., h, w); zero outside of either.
+def _over_patches(x: Tensor, reach: int) -> Tensor:
+    """Sum over places up to `reach` to each side that move together in (N, H, W, ...) and in (..., h, w).
+
+    Zero outside of either.
 
     x: (N, H, W, h, w), same shape out.
     """
     for a, b in ((1, 3), (2, 4)):
-        n, m = x.shape[a] - 1, x.shape[b] - 1
         total = x.clone()
-        total.narrow(a, 0, n).narrow(b, 0, m).add_(x.narrow(a, 1, n).narrow(b, 1, m))
-        total.narrow(a, 1, n).narrow(b, 1, m).add_(x.narrow(a, 0, n).narrow(b, 0, m))
+        for d in range(1, min(reach + 1, x.shape[a], x.shape[b])):
+            n, m = x.shape[a] - d, x.shape[b] - d
+            total.narrow(a, 0, n).narrow(b, 0, m).add_(x.narrow(a, d, n).narrow(b, d, m))
+            total.narrow(a, d, n).narrow(b, d, m).add_(x.narrow(a, 0, n).narrow(b, 0, m))
         x = total
     return x
 
@@ -211,7 +220,7 @@ def _enlarge(n_feats: int, factor: int) -> nn.Sequential:
     return _active(nn.ConvTranspose2d(n_feats, n_feats, size, stride=factor, padding=padding))
 
 
-def spec(*, scale: int, n_feats: int = 128, depth: int = 12) -> ArchSpec:
+def spec(*, scale: int, n_feats: int = 128, depth: int = 12, patch: int = 3) -> ArchSpec:
     """How `CSNLN` with these parameters wants to be fed."""
     return ArchSpec(
         colour="rgb",

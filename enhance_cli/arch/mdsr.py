@@ -18,15 +18,13 @@ SCALES = (2, 3, 4)
 class MDSR(nn.Module):
     """x: (N, 3, H, W) RGB in 0..255 -> (N, 3, scale H, scale W), not clipped.
 
-    The module holds the branches of all SCALES and runs the one of `scale`, else ValueError. The defaults
-    are the baseline; the full network has n_blocks=80.
+    The module holds the branches of all SCALES and runs the one of `scale`, else ValueError, until `turn_to`
+    chooses another. The defaults are the baseline; the full network has n_blocks=80.
     """
 
     def __init__(self, *, scale: int, n_blocks: int = 16, n_feats: int = 64) -> None:
         super().__init__()
-        if scale not in SCALES:
-            raise ValueError(f"scale must be one of {', '.join(map(str, SCALES))}, not {scale}")
-        self.branch = SCALES.index(scale)
+        self.turn_to(scale)
         self.sub_mean = MeanShift(-1)
         self.add_mean = MeanShift(1)
         self.head = nn.Sequential(conv(3, n_feats))
@@ -37,6 +35,12 @@ class MDSR(nn.Module):
         self.body = nn.Sequential(*blocks, conv(n_feats, n_feats))
         self.upsample = nn.ModuleList(upsampler(s, n_feats) for s in SCALES)
         self.tail = nn.Sequential(conv(n_feats, 3))
+
+    def turn_to(self, scale: int) -> None:
+        """Run the branch of another scale from now on; ValueError if there is none."""
+        if scale not in SCALES:
+            raise ValueError(f"scale must be one of {', '.join(map(str, SCALES))}, not {scale}")
+        self.branch = SCALES.index(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Enlarge x by the network's scale."""

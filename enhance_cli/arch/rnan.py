@@ -130,6 +130,11 @@ class NonLocal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, n_feats, H, W), same shape out."""
+        # In float32, see `spec`; in bfloat16 these products take minutes, too, where channels lie last.
+        with torch.autocast(x.device.type, enabled=False):
+            return self._exact(x.to(self.W.weight.dtype))
+
+    def _exact(self, x: Tensor) -> Tensor:
         queries, keys, values = (embed(x).flatten(2) for embed in (self.theta, self.phi, self.g))
         # A key's softmax needs all queries but no other key: parts of the keys can be added up.
         n_keys = max(1, most_scores(x.device, MOST_SCORES) // (queries.shape[0] * queries.shape[2]))

@@ -8,28 +8,45 @@ Zhang et al. 2021). A constant map carries noise level or JPEG quality, so one m
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from enhance_cli.arch.contract import ArchSpec, Condition
 
+MOST_FEATS = 4
+"""Times `n_feats` that the coarsest levels have; wider ones would hold most of the weights for little."""
+
 
 class UNet(nn.Module):
-    """x: (N, n_colours, H, W) in [0, 1], H and W multiples of 8; condition: (N, 1, 1, 1) -> shape of x."""
+    """x: (N, n_colours, H, W) in [0, 1] -> shape of x; condition: (N, 1, 1, 1).
+
+    H and W must be multiples of 2 ** (n_levels + 1): the picture is unshuffled once and halved `n_levels`
+    times. Features double with each halving, up to MOST_FEATS times `n_feats`.
+    """
 
     def __init__(
-        self, *, n_colours: int = 3, n_feats: int = 32, n_blocks: int = 2, condition: Condition | None = None
+        self,
+        *,
+        n_colours: int = 3,
+        n_feats: int = 32,
+        n_blocks: int = 2,
+        n_levels: int = 2,
+        condition: Condition | None = None,
     ) -> None:
         super().__init__()
         self.n_maps = 1 if condition else 0
-        wide, wider = 2 * n_feats, 4 * n_feats
+        self.n_levels = n_levels
         self.head = nn.Conv2d(4 * n_colours + self.n_maps, n_feats, 3, padding=1)
-        self.enc1, self.down1 = _level(n_feats, n_blocks), nn.Conv2d(n_feats, wide, 2, stride=2)
-        self.enc2, self.down2 = _level(wide, n_blocks), nn.Conv2d(wide, wider, 2, stride=2)
-        self.bottom = _level(wider, n_blocks)
-        self.up2, self.dec2 = nn.ConvTranspose2d(wider, wide, 2, stride=2), _level(wide, n_blocks)
-        self.up1, self.dec1 = nn.ConvTranspose2d(wide, n_feats, 2, stride=2), _level(n_feats, n_blocks)
+        widths = [n_feats * min(2**level, MOST_FEATS) for level in range(n_levels + 1)]
+        for level, (wide, wider) in enumerate(pairwise(widths), start=1):
+            self.add_module(f"enc{level}", _level(wide, n_blocks))
+            self.add_module(f"down{level}", nn.Conv2d(wide, wider, 2, stride=2))
+            self.add_module(f"up{level}", nn.ConvTranspose2d(wider, wide, 2, stride=2))
+            self.add_module(f"dec{level}", _level(wide, n_blocks))
+        self.bottom = _level(widths[-1], n_blocks)
         self.tail = nn.Conv2d(n_feats, 4 * n_colours, 3, padding=1)
         # Training starts (nearly) at the plain copy.
         for parameter in self.tail.parameters():
@@ -40,13 +57,15 @@ class UNet(nn.Module):
         y = F.pixel_unshuffle(x, 2)
         if condition is not None:
             y = torch.cat([y, condition.to(y.dtype).expand(-1, self.n_maps, *y.shape[2:])], 1)
-        skip0 = self.head(y)
-        skip1 = self.enc1(skip0)
-        skip2 = self.enc2(self.down1(skip1))
-        y = self.bottom(self.down2(skip2))
-        y = self.dec2(self.up2(y) + skip2)
-        y = self.dec1(self.up1(y) + skip1)
-        return x + F.pixel_shuffle(self.tail(y + skip0), 2)
+        y = first = self.head(y)
+        skips = []
+        for level in range(1, self.n_levels + 1):
+            skips.append(self.get_submodule(f"enc{level}")(y))
+            y = self.get_submodule(f"down{level}")(skips[-1])
+        y = self.bottom(y)
+        for level in range(self.n_levels, 0, -1):
+            y = self.get_submodule(f"dec{level}")(self.get_submodule(f"up{level}")(y) + skips[level - 1])
+        return x + F.pixel_shuffle(self.tail(y + first), 2)
 
 
 class Block(nn.Module):
@@ -67,19 +86,24 @@ def _level(n_feats: int, n_blocks: int) -> nn.Sequential:
 
 
 def spec(
-    *, n_colours: int = 3, n_feats: int = 32, n_blocks: int = 2, condition: Condition | None = None
+    *,
+    n_colours: int = 3,
+    n_feats: int = 32,
+    n_blocks: int = 2,
+    n_levels: int = 2,
+    condition: Condition | None = None,
 ) -> ArchSpec:
     """How `UNet` with these parameters wants to be fed."""
-    convs = 2 * n_blocks
+    convs, coarsest = 2 * n_blocks, 2 ** (n_levels + 1)
     # A 3x3 convolution at 1/2, 1/4, 1/8 size sees 2, 4, 8 pixels further; head, tail, both sides of the
     # upper levels, and one cell of the coarsest grid because pixels of a cell share their view.
-    reach = 2 * 2 + 2 * convs * 2 + 2 * convs * 4 + convs * 8
+    reach = 2 * 2 + sum(2 * convs * 2**level for level in range(1, n_levels + 1)) + convs * coarsest
     return ArchSpec(
         colour="rgb" if n_colours == 3 else "gray",
-        multiple=8,
-        minimum=8,
+        multiple=coarsest,
+        minimum=coarsest,
         # Worth 0.02 dB (gray) to 0.1 dB (colour) on small pictures, and it keeps flat borders flat.
-        margin=8,
-        halo=reach + 8,
+        margin=coarsest,
+        halo=reach + coarsest,
         condition=condition,
     )

@@ -29,21 +29,29 @@ class Pack:
     pictures: list[NDArray[np.uint8]]
     sha256: str
     """Over the sorted file names and their contents."""
+    weights: list[float]
+    """How many times as often each picture is to be drawn."""
 
 
-def load_pack(folder: Path, packs: Sequence[str], colour: Colour) -> Pack:
-    """Read every picture below `folder`/pack for all packs; UsageError where there is none."""
+def load_pack(folder: Path, packs: Sequence[str], colour: Colour, pack_weights: Sequence[float] = ()) -> Pack:
+    """Read every picture below `folder`/pack for all packs; UsageError where there is none.
+
+    `pack_weights`: one for each pack, of which its pictures' are made; none for 1.
+    """
     files: list[Path] = []
-    for pack in packs:
+    weights: list[float] = []
+    for pack, weight in zip(packs, pack_weights or [1.0] * len(packs), strict=True):
         found = sorted(p for p in (folder / pack).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
         if not found:
             raise UsageError(f"No pictures in {folder / pack}; --data must be the folder that holds {pack}/")
         files += found
-    pictures = Parallel(n_jobs=2, prefer="threads")(delayed(_load)(path, colour) for path in files)
-    return Pack(pictures, _fingerprint(files, folder))
+        weights += [weight] * len(found)
+    pictures = Parallel(n_jobs=2, prefer="threads")(delayed(load_picture)(path, colour) for path in files)
+    return Pack(pictures, _fingerprint(files, folder), weights)
 
 
-def _load(path: Path, colour: Colour) -> NDArray[np.uint8]:
+def load_picture(path: Path, colour: Colour) -> NDArray[np.uint8]:
+    """Read a picture as (H, W, C) levels of what a network of that colour is given."""
     picture = read(path)
     pixels = (picture.pixels // (picture.full_scale // 255)).astype(np.uint8)
     if colour == "rgb":
@@ -74,9 +82,16 @@ class Bank:
     """Pictures as one flat uint8 tensor, so that a whole batch of crops is a single gather."""
 
     def __init__(
-        self, pictures: Sequence[NDArray[np.uint8]], device: torch.device, shrink: Sequence[float] = (1.0,)
+        self,
+        pictures: Sequence[NDArray[np.uint8]],
+        device: torch.device,
+        shrink: Sequence[float] = (1.0,),
+        weights: Sequence[float] = (),
     ) -> None:
-        """`shrink`: factors by which crops are shrunk, of which each batch draws one."""
+        """`shrink`: factors by which crops are shrunk, of which each batch draws one.
+
+        `weights`: how many times as often each picture is drawn as its size and detail ask for; none for 1.
+        """
         self.device = device
         self.shrink = shrink
         self.pixels = torch.from_numpy(np.concatenate([p.reshape(-1, p.shape[2]) for p in pictures])).to(
@@ -89,6 +104,8 @@ class Bank:
         detail = torch.tensor([_detail(p) for p in pictures], device=device)
         # Flat pictures are rare rather than impossible: a pack may hold nothing else.
         self.importance = areas * detail.clamp_min(1e-3)
+        if weights:
+            self.importance *= torch.tensor(weights, device=device)
         sides = sorted(min(p.shape[:2]) for p in pictures)
         self.largest_side = sides[-1]
         # Windows that only a few pictures can hold would leave the others out.
@@ -99,10 +116,10 @@ class Bank:
     def crops(self, n: int, side: int) -> Tensor:
         """Draw n random crops, (n, C, side, side) float32 on whole levels 0..255.
 
-        Pictures are drawn in proportion to area times mean gradient, since skies teach little; each
-        crop is flipped and turned at random, and shrunk (antialiased) from as large a window as the factor,
-        drawn from torch's own generator, asks for, or three quarters of the pictures can hold.  UsageError
-        if no picture is that large.
+        Pictures are drawn in proportion to area times mean gradient, since skies teach little, times weight;
+        each crop is flipped and turned at random, and shrunk (antialiased) from as large a window as the
+        factor, drawn from torch's own generator, asks for, or three quarters of the pictures can hold.
+        UsageError if no picture is that large.
         """
         factor = self.shrink[int(torch.randint(len(self.shrink), ())) if len(self.shrink) > 1 else 0]
         window = max(side, min(round(side * factor), self.usual_side))

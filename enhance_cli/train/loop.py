@@ -1,11 +1,11 @@
-"""The training loop: a time budget, a schedule that ends with it, averaged weights."""
+"""The training loop: steps at the rate of a schedule until its time is over, and averaged weights."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -18,13 +18,23 @@ from enhance_cli.train.branches import add_branches, merged
 from enhance_cli.train.data import Bank
 from enhance_cli.train.losses import LossFunction, Output, final
 from enhance_cli.train.muon import Muon
+from enhance_cli.train.norm import has_norm, measure, quicken
 from enhance_cli.train.recipe import Recipe
-from enhance_cli.train.samples import Sample, sampler
+from enhance_cli.train.samples import Sample, Sampler, sampler
+from enhance_cli.train.schedule import Schedule
 from enhance_cli.train.state import Stores, collect, restore
 
 VALIDATION_SEED = 20_000
 VALIDATION_BATCHES = 8
+MEASURED_BATCHES = 16
+"""Of training pictures, for the statistics of batch norm."""
 N_REPORTS = 20
+LONGEST_INTERVAL = 180.0
+"""Seconds between reports at most: what a killed run loses."""
+LONG_MEMORY = 0.1
+"""Share of the steps so far that the long average remembers."""
+LONG_EVERY = 16
+"""Steps between the updates of the long average."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +44,15 @@ class Report:
     seconds: float
     iterations: int
     loss: float
-    """Mean training loss since the last report, on values in 0..1."""
+    """Mean training loss since the last report that had steps before it, on values in 0..1."""
     psnr: float
     """Validation PSNR of the averaged weights in dB, 8-bit levels."""
+    long_psnr: float
+    """The same of the average with the long memory."""
+    ended: bool
+    """Whether the time was over."""
+    foreign_psnr: float | None = None
+    """Of the better average, on damage of another making."""
 
 
 @dataclass(frozen=True)
@@ -53,30 +69,36 @@ def _autocast(compute: Compute) -> torch.autocast:
     return torch.autocast(compute.device.type, compute.autocast, enabled=compute.autocast is not None)
 
 
-def schedule(progress: float, warmup: float) -> float:
-    """Share of the peak learning rate at `progress` in 0..1: linear rise, then a cosine down to 0."""
-    if progress < warmup:
-        return max(progress / warmup, 0.01)
-    return 0.5 * (1 + math.cos(math.pi * min((progress - warmup) / (1 - warmup), 1.0)))
-
-
 def _optimisers(module: nn.Module, recipe: Recipe, compute: Compute) -> list[torch.optim.Optimizer]:
     if recipe.optimiser == "adam":
-        return [_adam(module.parameters(), recipe.lr)]
+        return [_adam(module.parameters(), recipe)]
     if recipe.optimiser == "sgd":
         return [torch.optim.SGD(module.parameters(), lr=recipe.lr, momentum=0.9, fused=True)]
     others = [p for p in module.parameters() if p.ndim < 2]
     matrices = [p for p in module.parameters() if p.ndim > 1]
     muon = Muon(matrices, recipe.lr, precision=compute.autocast or torch.float32)
-    return [muon, _adam(others, recipe.lr)] if others else [muon]
+    return [muon, _adam(others, recipe)] if others else [muon]
 
 
-def _adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=lr, betas=(0.9, 0.99), fused=True)
+def _samplers(recipe: Recipe, spec: ArchSpec, module: nn.Module) -> list[Sampler]:
+    """What draws batches: one sampler, or one for each scale of a network that has a branch for each."""
+    if spec.pre_upsampled or not recipe.scales or not hasattr(module, "turn_to"):
+        return [sampler(recipe, spec)]
+    alone = replace(recipe, scales=())
+    return [sampler(alone, replace(spec, scale=scale)) for scale in recipe.scales]
+
+
+def _adam(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=recipe.lr, betas=(0.9, recipe.beta2), fused=True)
 
 
 class Trainer:
-    """Trains one network on crops of a bank; `kept` gives the weights to keep."""
+    """Trains one network on crops of a bank; `kept` gives the weights to keep.
+
+    Two averages of the weights run along. The usual one forgets after 1 / (1 - ema) steps, which is right for
+    weights whose learning rate falls to 0; the long one remembers a tenth of the run, which takes the noise
+    out of weights at a constant rate.
+    """
 
     def __init__(
         self,
@@ -87,52 +109,90 @@ class Trainer:
         held_out: Bank,
         compute: Compute,
         loss: LossFunction,
+        foreign: Sequence[Sample] = (),
     ) -> None:
+        """`foreign`: damage of another making, which is validated on as well."""
         self.recipe, self.spec, self.bank, self.compute, self.loss = recipe, spec, bank, compute, loss
         torch.manual_seed(recipe.seed)
-        bank.generator.manual_seed(recipe.seed)
         self.module = module.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plain = copy.deepcopy(self.module).eval()
         if recipe.branches:
             add_branches(self.module, recipe.branches)
         self.average = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
+        self.long_average = {key: value.clone() for key, value in self.average.items()}
+        self.best = merged(self.average)
+        if compute.device.type == "cpu" and compute.autocast:
+            quicken(self.module)
         self.forward = torch.compile(self.module) if compute.compile else self.module
-        self.draw = sampler(recipe, spec)
-        self.validation = self._validation_set(held_out)
+        self.samplers = _samplers(recipe, spec, self.module)
+        self.foreign = foreign
+        self.validation = self._fixed(held_out, VALIDATION_BATCHES)
+        self.measured = self._fixed(bank, MEASURED_BATCHES) if has_norm(self.module) else []
+        bank.generator.manual_seed(recipe.seed)
         self.optimisers = _optimisers(self.module, recipe, compute)
         self.discriminator = self._discriminator() if recipe.adversarial else None
         self.iterations = 0
+        self.fresh_at = 0
+        """The step at which the optimiser's moments and the averages began."""
         self.seconds = 0.0
-        """Training time at the last report."""
+        """Training time at the last report, that of earlier sittings included."""
+        self.loss_seen = math.nan
 
-    def run(self, budget: float, on_report: Callable[[Report], None]) -> None:
-        """Train until `budget` seconds are spent, those before a `restore` and the validations included."""
+    def run(
+        self,
+        schedule: Schedule,
+        on_report: Callable[[Report], None],
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Train until the time of the schedule is over, validations included, or `stop` says so.
+
+        Reports come at a fixed interval and at the end.
+        """
         begun = time.perf_counter() - self.seconds
+        interval = min((schedule.end - schedule.begin) / N_REPORTS, LONGEST_INTERVAL)
         loss_sum, since = torch.zeros((), device=self.compute.device), 0
-        interval = budget / N_REPORTS
-        while (elapsed := time.perf_counter() - begun) < budget:
-            loss_sum += self._step(schedule(elapsed / budget, self.recipe.warmup))
+
+        def report(elapsed: float, ended: bool) -> None:
+            nonlocal since
+            if since:
+                self.loss_seen = float(loss_sum) / since
+            loss_sum.zero_()
+            since = 0
+            self.seconds = elapsed
+            usual, long = self.validate()
+            foreign = self.score(self.kept(), self.foreign) if self.foreign else None
+            on_report(Report(elapsed, self.iterations, self.loss_seen, usual, long, ended, foreign))
+
+        while (elapsed := time.perf_counter() - begun) < schedule.end and not stop():
+            loss_sum += self._step(schedule.share(elapsed, self.iterations - self.fresh_at))
             since += 1
             if elapsed // interval > self.seconds // interval:
-                self.seconds = elapsed
-                on_report(Report(elapsed, self.iterations, float(loss_sum) / since, self.validate()))
-                loss_sum.zero_()
-                since = 0
-        self.seconds = time.perf_counter() - begun
-        on_report(Report(self.seconds, self.iterations, float(loss_sum) / max(since, 1), self.validate()))
+                report(elapsed, ended=False)
+        report(time.perf_counter() - begun, ended=elapsed >= schedule.end)
 
     def state(self) -> dict[str, Tensor]:
         """Everything that training changes, by name, as it stands at a report."""
-        progress = torch.tensor([self.seconds, self.iterations], dtype=torch.float64)
-        return {"progress": progress, **collect(self._stores(), self.optimisers, self._generators())}
+        progress = [self.seconds, self.iterations, self.fresh_at, self.loss_seen]
+        made = torch.tensor(progress, dtype=torch.float64)
+        return {"progress": made, **collect(self._stores(), self.optimisers, self._generators())}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave, before the first step; UsageError if it does not fit."""
         restore(state, self._stores(), self.optimisers, self._generators())
-        self.seconds, self.iterations = float(state["progress"][0]), int(state["progress"][1])
+        self.seconds, self.iterations, self.fresh_at, self.loss_seen = (
+            kind(value)
+            for kind, value in zip((float, int, int, float), state["progress"].tolist(), strict=True)
+        )
+
+    def count_on(self, seconds: float, iterations: int) -> None:
+        """Count from where an earlier sitting stood that left no more than its weights."""
+        self.seconds, self.iterations, self.fresh_at = seconds, iterations, iterations
+        # Other crops than those that the run began with.
+        torch.manual_seed(self.recipe.seed + iterations)
+        self.bank.generator.manual_seed(self.recipe.seed + iterations)
 
     def _stores(self) -> Stores:
-        stores = {"network": self.module.state_dict(), "average": self.average}
+        stores = {"network": self.module.state_dict(), "average": self.average, "long": self.long_average}
         return {**stores, "discriminator": self.discriminator.state_dict()} if self.discriminator else stores
 
     def _generators(self) -> dict[str, torch.Generator]:
@@ -144,7 +204,7 @@ class Trainer:
         for group in chain.from_iterable(optimiser.param_groups for optimiser in self.optimisers):
             group["lr"] = lr
         self.module.train()
-        sample = self.draw(self.bank, self.recipe.batch)
+        sample = self.draw(self.bank)
         output, clean = self._apply(self.forward, sample, self.compute), sample.clean / 255
         loss = self.loss(output, clean)
         total = loss + self._contest(self.discriminator, final(output), clean) if self.discriminator else loss
@@ -155,14 +215,19 @@ class Trainer:
         for optimiser in self.optimisers:
             optimiser.step()
         self.iterations += 1
-        self._update_average()
+        self._update_averages()
         return loss.detach()
+
+    def draw(self, bank: Bank) -> Sample:
+        """A batch, of one of the scales by chance where the network has a branch for each."""
+        chosen = int(torch.randint(len(self.samplers), ())) if len(self.samplers) > 1 else 0
+        return self.samplers[chosen](bank, self.recipe.batch)
 
     def _discriminator(self) -> Discriminator:
         side = self.recipe.patch * self.spec.scale
         made = Discriminator(n_colours=self.bank.pixels.shape[1], side=side)
         made.to(self.compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimisers.append(_adam(made.parameters(), self.recipe.lr))
+        self.optimisers.append(_adam(made.parameters(), self.recipe))
         return made
 
     def _contest(self, discriminator: Discriminator, ours: Tensor, true: Tensor) -> Tensor:
@@ -179,6 +244,9 @@ class Trainer:
 
     def _apply(self, module: Callable[..., Output], sample: Sample, compute: Compute) -> Output:
         """The network's output(s) for a sample, scaled to 0..1 float32."""
+        if len(self.samplers) > 1:
+            for network in (self.module, self.plain):
+                network.turn_to(sample.clean.shape[-1] // sample.degraded.shape[-1])
         x = sample.degraded.contiguous(memory_format=torch.channels_last) * (self.spec.value_range / 255)
         inputs = (x, sample.condition) if self.spec.condition else (x,)
         with _autocast(compute):
@@ -187,30 +255,59 @@ class Trainer:
             return output.float() / self.spec.value_range
         return [one.float() / self.spec.value_range for one in output]
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
+    def _update_averages(self) -> None:
+        steps = self.iterations - self.fresh_at
         # A short memory at first: early weights are far from anything worth averaging.
-        decay = min(self.recipe.ema, (1 + self.iterations) / (10 + self.iterations))
+        self._lerp(self.average, 1 - min(self.recipe.ema, (1 + steps) / (10 + steps)))
+        if self.iterations % LONG_EVERY == 0:
+            self._lerp(self.long_average, LONG_EVERY / (LONG_EVERY + LONG_MEMORY * steps))
+
+    @torch.no_grad()
+    def _lerp(self, average: dict[str, Tensor], weight: float) -> None:
+        """Move an average by `weight` of the way to the weights as they stand."""
         state = self.module.state_dict()
         floats = [key for key, value in state.items() if value.is_floating_point()]
-        torch._foreach_lerp_([self.average[k] for k in floats], [state[k] for k in floats], 1 - decay)
+        torch._foreach_lerp_([average[k] for k in floats], [state[k] for k in floats], weight)
         for key in state.keys() - set(floats):
-            self.average[key].copy_(state[key])
+            average[key].copy_(state[key])
 
-    def _validation_set(self, held_out: Bank) -> list[Sample]:
-        held_out.generator.manual_seed(VALIDATION_SEED)
+    def _fixed(self, bank: Bank, n_batches: int) -> list[Sample]:
+        """Batches that are the same in every run of the recipe."""
+        bank.generator.manual_seed(VALIDATION_SEED)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(VALIDATION_SEED)
-            return [self.draw(held_out, self.recipe.batch) for _ in range(VALIDATION_BATCHES)]
+            return [self.draw(bank) for _ in range(n_batches)]
 
-    @torch.no_grad()
-    def validate(self) -> float:
-        """Mean PSNR of the averaged weights over fixed crops of held-out pictures."""
-        return self._score(self.kept(), self.compute)
+    def validate(self) -> tuple[float, float]:
+        """Mean PSNR of the usual and of the long average over fixed crops of held-out pictures.
+
+        `kept` gives the better of the two from now on.
+        """
+        averages = [self._settled(merged(one)) for one in (self.average, self.long_average)]
+        usual, long = (self.score(one, self.validation) for one in averages)
+        self.best = averages[long > usual]
+        return usual, long
 
     def kept(self) -> dict[str, Tensor]:
         """The averaged weights as the network has them, branches merged."""
-        return merged(self.average)
+        return self.best
+
+    def _settled(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The state with batch norm's statistics measured on batches of the training pictures."""
+        if not self.measured:
+            return state
+
+        def apply() -> None:
+            for sample in self.measured:
+                self._apply(self.plain, sample, self.compute)
+
+        self.plain.load_state_dict(state)
+        measure(self.plain, apply)
+        return {key: value.clone() for key, value in self.plain.state_dict().items()}
+
+    def raw(self) -> dict[str, Tensor]:
+        """The weights as they stand, branches merged."""
+        return merged({key: value.detach() for key, value in self.module.state_dict().items()})
 
     @torch.no_grad()
     def cost_of_float16(self) -> float:
@@ -221,11 +318,15 @@ class Trainer:
         exact = replace(self.compute, autocast=None)
         kept = self.kept()
         rounded = {key: v.half().to(v.dtype) if v.is_floating_point() else v for key, v in kept.items()}
-        return self._score(kept, exact) - self._score(rounded, exact)
+        return self.score(kept, self.validation, exact) - self.score(rounded, self.validation, exact)
 
-    def _score(self, state: dict[str, Tensor], compute: Compute) -> float:
+    @torch.no_grad()
+    def score(
+        self, state: dict[str, Tensor], samples: Sequence[Sample], compute: Compute | None = None
+    ) -> float:
+        """Mean PSNR of weights, those of the network without branches, over samples."""
         self.plain.load_state_dict(state)
-        return float(torch.cat([self._psnr(sample, compute) for sample in self.validation]).mean())
+        return float(torch.cat([self._psnr(one, compute or self.compute) for one in samples]).mean())
 
     def _psnr(self, sample: Sample, compute: Compute) -> Tensor:
         levels = (final(self._apply(self.plain, sample, compute)) * 255).round().clamp(0, 255)

@@ -17,9 +17,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+Damage = Literal["camera", "shake", "worn"]
 Optimiser = Literal["adam", "muon", "sgd"]
 ClipBy = Literal["norm", "value"]
 Loss = Literal["l1", "l2", "charbonnier", "frequency", "perceptual"]
+ScheduleName = Literal["budget", "steps", "wsd"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,8 @@ class Recipe:
     """Keyword parameters of the network."""
     packs: tuple[str, ...]
     """Folders below the data folder whose pictures are used."""
+    pack_weights: tuple[float, ...] = ()
+    """For each pack, how many times as often its pictures are drawn; none for all alike."""
     held_out: int = 8
     """How many pictures, spread over the sorted list, are only validated on."""
     patch: int
@@ -43,8 +47,20 @@ class Recipe:
     """Peak learning rate."""
     optimiser: Optimiser = "adam"
     """`muon`: Muon for the weights of convolutions and Adam for all else; `sgd`: with momentum 0.9."""
+    beta2: float = 0.99
+    """Adam's decay of squared gradients; most papers have 0.999."""
+    schedule: ScheduleName = "budget"
+    """`budget`: a run of a settled time, at whose end the learning rate is 0; `steps`: one in which it drops
+    now and then, as in most papers; `wsd`: one that goes on for as long as it pays, at a constant rate, and
+    can be cooled down at any time."""
     warmup: float = 0.03
-    """Share of the budget in which the learning rate rises linearly; then it falls as a cosine to 0."""
+    """budget: share of it in which the learning rate rises linearly; then it falls as a cosine to 0."""
+    drops: int = 4
+    """steps: how often the learning rate drops, at equal intervals of the time."""
+    drop: float = 0.5
+    """steps: what it is multiplied by each time."""
+    warmup_steps: int = 500
+    """wsd: steps in which the learning rate rises linearly."""
     branches: int = 0
     """Width of the linear branches that 3x3 convolutions have in training, in times of their outputs."""
     loss: Loss = "l1"
@@ -59,7 +75,7 @@ class Recipe:
     """Decay per step of the averaged weights, which are the ones kept."""
     seed: int = 0
     budget: str
-    """Default time budget, such as "50m"."""
+    """Default time budget, such as "50m"; wsd: of one sitting."""
     init: str | None = None
     """Name of shipped weights to start from; tensors that do not fit start fresh."""
     shrink: tuple[float, ...] = (1.0,)
@@ -68,8 +84,12 @@ class Recipe:
     """Share of clean crops in which every plane is made black and white, so that pure colours are known."""
     photo: bool = False
     """sr, dejpeg: pictures are spoilt as photographs are (`degrade.photo`) instead of by the task alone."""
+    damage: Damage | None = None
+    """Instead of the task's usual damage: `camera` noise (denoise), camera `shake` and defocus (deblur),
+    or photographs `worn` by a long way (sr)."""
     scales: tuple[int, ...] = ()
-    """sr of enlarged input: whole factors, each with its share of every batch."""
+    """sr of enlarged input: whole factors, each with its share of every batch; sr of a network with a branch
+    for each (MDSR): those that are trained, of which each batch draws one."""
     quality: tuple[int, int] = (5, 60)
     """dejpeg, photo: range of JPEG qualities; of photographs that of the last file."""
     sigma: tuple[float, float] = (0.0, 0.0)
@@ -95,9 +115,15 @@ def read_recipe(path: Path) -> Recipe:
         if key in table and not fits(table[key]):
             raise UsageError(f"Recipe {path}: {key} = {table[key]!r} is not {expected}")
     try:
-        return Recipe(**{key: _frozen(value) for key, value in table.items()})
+        recipe = Recipe(**{key: _frozen(value) for key, value in table.items()})
     except TypeError as error:
         raise UsageError(f"Recipe {path} is incomplete: {error}") from error
+    if recipe.pack_weights and len(recipe.pack_weights) != len(recipe.packs):
+        raise UsageError(
+            f"Recipe {path}: {len(recipe.pack_weights)} pack_weights for {len(recipe.packs)} packs; "
+            "give one for each"
+        )
+    return recipe
 
 
 def _is_count(value: Any) -> bool:
@@ -127,6 +153,11 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "task": (lambda value: value in get_args(Task), f"one of {', '.join(get_args(Task))}"),
     "loss": (lambda value: value in get_args(Loss), f"one of {', '.join(get_args(Loss))}"),
     "optimiser": (lambda value: value in get_args(Optimiser), f"one of {', '.join(get_args(Optimiser))}"),
+    "schedule": (
+        lambda value: value in get_args(ScheduleName),
+        f"one of {', '.join(get_args(ScheduleName))}",
+    ),
+    "damage": (lambda value: value in get_args(Damage), f"one of {', '.join(get_args(Damage))}"),
     "clip_by": (lambda value: value in get_args(ClipBy), f"one of {', '.join(get_args(ClipBy))}"),
     "parameters": (lambda value: isinstance(value, dict), "a table"),
     "shrink": (lambda value: value != [] and _list_of(_within(1, 8))(value), "a list of numbers from 1 to 8"),
@@ -137,10 +168,15 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "init": TEXT,
     "seed": (lambda value: type(value) is int, "a whole number"),
     "packs": (_list_of(lambda value: isinstance(value, str)), "a list of folder names"),
+    "pack_weights": (_list_of(_within(1e-12, math.inf)), "a list of positive numbers"),
     "branches": (lambda value: type(value) is int and value >= 0, "a whole number from 0"),
     "held_out": COUNT,
     "patch": COUNT,
     "batch": COUNT,
+    "warmup_steps": COUNT,
+    "drops": COUNT,
+    "drop": SHARE,
+    "beta2": SHARE,
     "adversarial": (_within(0, math.inf), "a number from 0"),
     "lr": POSITIVE,
     "clip": POSITIVE,

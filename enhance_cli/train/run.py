@@ -6,8 +6,8 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,10 +24,13 @@ from enhance_cli.engine.device import choose_device
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.files import remove_leftovers
 from enhance_cli.train.data import Bank, load_pack
+from enhance_cli.train.kept import Kept, check_size
 from enhance_cli.train.loop import Compute, Report, Trainer
 from enhance_cli.train.losses import LOSSES, LossFunction
+from enhance_cli.train.pairs import read_pairs
 from enhance_cli.train.perceptual import Perceptual
 from enhance_cli.train.recipe import Recipe
+from enhance_cli.train.schedule import REWARM_STEPS, Budget, Constant, Cooldown, Schedule, Steps
 from enhance_cli.train.state import State, check_same_run, read_state, state_path, write_state
 
 Item = TypeVar("Item")
@@ -41,7 +44,9 @@ class RunSettings:
     """Folder that holds the recipe's packs."""
     out: Path
     budget: float
-    """Seconds."""
+    """Seconds; of a run with the schedule `wsd`, of this sitting."""
+    cooldown: float | None = None
+    """Seconds in which the weights of a run with the schedule `wsd` are finished and written to `out`."""
     device: str = "auto"
     precision: str = "auto"
     init: str | None = None
@@ -49,25 +54,43 @@ class RunSettings:
     threads: int | None = None
     compile: bool | None = None
     """Whether torch compiles the network; None for on GPUs only."""
+    validate: Path | None = None
+    """Folder of pairs of another making to validate on as well."""
     vgg: Path | None = None
     """VGG19's weights in torchvision's layout, for the loss `perceptual`."""
     resume: bool = False
-    """Whether to go on from the state that a run like this one left beside `out`."""
+    """Whether to go on with a run."""
+    run: Path | None = None
+    """The run to go on with or to cool down: its state, or what `keep` left of it; None for the state beside
+    `out`."""
+    keep: Path | None = None
+    """Where to keep the weights as they stand, small enough for a repository, to go on from elsewhere."""
 
 
-def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], None]) -> Report:
+def train(
+    recipe: Recipe,
+    settings: RunSettings,
+    on_report: Callable[[Report], None],
+    say: Callable[[str], None] = lambda line: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Report:
     """Train, write `settings.out` and return the last report.
 
-    The averaged weights are also written at every report, and beside them the state of the run, which goes
-    when the run ends: with `settings.resume` a run that was cut off goes on from it.
+    The averaged weights are also written at every report, and beside them the state of the run: with
+    `settings.resume` a run that was cut off goes on from it. It goes when the run ends; one with the
+    schedule `wsd` has no end. A cool-down leaves the state of its run as it is and writes none of its
+    own. When `stop` says so, a run ends early and can be resumed.
     """
+    _check_wishes(recipe, settings)
     path = state_path(settings.out)
-    left = read_state(path) if settings.resume else None
-    if left is None and path.exists():
+    source = settings.run or path
+    left = _left(source) if settings.resume or settings.cooldown else None
+    if path.exists() and (settings.cooldown or not settings.resume):
         raise UsageError(
-            f"{path} is of a run that was cut off; give --resume to go on with it, or delete it to start anew"
+            f"{path} is the state of a run; give --resume to go on with it, another --out to let it be, or "
+            "delete it to start anew"
         )
-    remove_leftovers([settings.out, path], time.time())
+    remove_leftovers([settings.out, path, *([settings.keep] if settings.keep else [])], time.time())
     if settings.threads:
         torch.set_num_threads(settings.threads)
     compute = choose_compute(settings.device, settings.precision, settings.compile)
@@ -75,18 +98,17 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
     spec, module = _network(recipe)
     start = None if left else _initial(settings.init or recipe.init)
     fresh = warm_start(module, start.module.state_dict()) if start else []
+    if isinstance(left, Kept):
+        left.fill(recipe, module, say)
+    if settings.keep:
+        check_size(settings.keep, module)
     loss = _loss(recipe, spec, settings.vgg, compute.device)
-    pack = load_pack(settings.data, recipe.packs, spec.colour)
-    kept, held_out = split(pack.pictures, recipe.held_out)
-    trainer = Trainer(
-        module,
-        spec,
-        recipe,
-        Bank(kept, compute.device, recipe.shrink),
-        Bank(held_out, compute.device),
-        compute,
-        loss,
-    )
+    pack = load_pack(settings.data, recipe.packs, spec.colour, recipe.pack_weights)
+    kept, held_out = split(list(zip(pack.pictures, pack.weights, strict=True)), recipe.held_out)
+    bank = Bank([p for p, _ in kept], compute.device, recipe.shrink, [weight for _, weight in kept])
+    others = Bank([p for p, _ in held_out], compute.device)
+    foreign = read_pairs(settings.validate, spec, compute.device) if settings.validate else []
+    trainer = Trainer(module, spec, recipe, bank, others, compute, loss, foreign)
     data = {"packs": recipe.packs, "pictures": len(kept), "held_out": len(held_out), "sha256": pack.sha256}
     if settings.vgg:
         data["vgg19_sha256"] = sha256_of(settings.vgg)
@@ -98,27 +120,66 @@ def train(recipe: Recipe, settings: RunSettings, on_report: Callable[[Report], N
         "commit": _commit(),
     }
     same = {"data": origin["data"], **_settled(recipe, settings, compute)}
-    if left:
-        check_same_run(path, left.run, same)
+    if isinstance(left, State):
+        check_same_run(source, {**_settled_by_default(), **left.run}, same)
         trainer.restore(left.tensors)
+    elif left:
+        trainer.count_on(left.seconds, left.iterations)
+    if left:
         commits = [*left.run["commit"].split(", "), origin["commit"]]
         origin |= {"init": left.run["init"], "commit": ", ".join(dict.fromkeys(commits))}
     last: list[Report] = []
 
     def save_and_report(report: Report) -> None:
         last[:] = [report]
-        ended = report.seconds >= settings.budget
+        finished = report.ended and (settings.cooldown is not None or recipe.schedule != "wsd")
         # Two validations, worth their time for the weights that are kept.
-        cost = trainer.cost_of_float16() if ended else None
-        _save(trainer, recipe, settings, compute, origin, report, cost)
-        if ended:
+        cost = trainer.cost_of_float16() if finished else None
+        metadata = _provenance(recipe, settings, trainer, origin, report, cost)
+        _save(settings.out, recipe, trainer.kept(), metadata)
+        if settings.keep:
+            _save(settings.keep, recipe, trainer.raw(), metadata)
+        if finished:
             path.unlink(missing_ok=True)
-        else:
+        elif not settings.cooldown:
             write_state(path, State(trainer.state(), {**same, **origin}))
         on_report(report)
 
-    trainer.run(settings.budget, save_and_report)
+    trainer.run(_schedule(recipe, settings, trainer), save_and_report, stop)
     return last[0]
+
+
+def _check_wishes(recipe: Recipe, settings: RunSettings) -> None:
+    """UsageError for what does not go together."""
+    if recipe.schedule != "wsd" and (settings.cooldown or settings.keep):
+        option = "--cooldown" if settings.cooldown else "--keep"
+        raise UsageError(
+            f"Recipe {recipe.name} has the schedule {recipe.schedule}, whose runs end finished; {option} "
+            'is for schedule = "wsd"'
+        )
+    if settings.cooldown and settings.keep:
+        raise UsageError("--cooldown finishes weights, from which no run goes on; leave out --keep")
+    if settings.cooldown and (settings.init or settings.resume):
+        option = "--init" if settings.init else "--resume"
+        raise UsageError(f"--cooldown begins with the weights of a run and ends; leave out {option}")
+
+
+def _left(source: Path) -> State | Kept:
+    """What there is of the run to go on with; UsageError if there is nothing."""
+    return Kept.read(source) if source.suffix == ".safetensors" else read_state(source)
+
+
+def _schedule(recipe: Recipe, settings: RunSettings, trainer: Trainer) -> Schedule:
+    begin, steps = trainer.seconds, recipe.warmup_steps
+    if trainer.fresh_at:
+        steps = min(steps, REWARM_STEPS)
+    if settings.cooldown:
+        return Cooldown(begin, begin + settings.cooldown, steps)
+    if recipe.schedule == "wsd":
+        return Constant(begin, begin + settings.budget, steps)
+    if recipe.schedule == "steps":
+        return Steps(settings.budget, recipe.drops, recipe.drop)
+    return Budget(settings.budget, recipe.warmup)
 
 
 def _loss(recipe: Recipe, spec: ArchSpec, vgg: Path | None, device: torch.device) -> LossFunction:
@@ -141,13 +202,26 @@ def _loss(recipe: Recipe, spec: ArchSpec, vgg: Path | None, device: torch.device
 
 def _settled(recipe: Recipe, settings: RunSettings, compute: Compute) -> dict[str, str]:
     """What a run that goes on must have in common with its beginning, besides the pictures."""
-    return {
-        **{f"recipe.{key}": json.dumps(value) for key, value in asdict(recipe).items()},
+    settled = {
+        **_in_words(recipe),
         "init.name": settings.init or recipe.init or "none",
         "budget": f"{settings.budget:g} s",
         "device": compute.device.type,
         "precision": _precision(compute),
     }
+    # Of a run without an end these say how a sitting began and how long it takes.
+    free = ("recipe.budget", "recipe.init", "init.name", "budget") if recipe.schedule == "wsd" else ()
+    return {key: value for key, value in settled.items() if key not in free}
+
+
+def _in_words(recipe: Recipe) -> dict[str, str]:
+    return {f"recipe.{key}": json.dumps(value) for key, value in asdict(recipe).items()}
+
+
+def _settled_by_default() -> dict[str, str]:
+    """Keys of a recipe that a run had not named, since they came later than it."""
+    optional = [f for f in fields(Recipe) if f.default is not MISSING]
+    return {f"recipe.{f.name}": json.dumps(f.default) for f in optional}
 
 
 def split(pictures: Sequence[Item], n_held_out: int) -> tuple[list[Item], list[Item]]:
@@ -214,33 +288,34 @@ def _initial(name: str | None) -> LoadedNet | None:
     return load_file(path) if path.suffix == ".safetensors" else load_weights(find(name))
 
 
-def _save(
-    trainer: Trainer,
+def _provenance(
     recipe: Recipe,
     settings: RunSettings,
-    compute: Compute,
-    origin: dict[str, str],
+    trainer: Trainer,
+    origin: Mapping[str, str],
     report: Report,
     float16_costs: float | None,
-) -> None:
-    module = ARCHITECTURES[recipe.arch].build(**recipe.parameters)
-    module.load_state_dict(trainer.kept())
+) -> dict[str, str]:
+    """What a weights file says of its making."""
     how = {
         "budget_seconds": settings.budget,
+        **({"cooldown_seconds": settings.cooldown} if settings.cooldown else {}),
         "seconds": round(report.seconds, 1),
         "iterations": report.iterations,
-        "device": _device_name(compute.device),
-        "precision": _precision(compute),
+        "device": _device_name(trainer.compute.device),
+        "precision": _precision(trainer.compute),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "enhance": __version__,
     }
     ranges = {"sigma": recipe.sigma, "quality": recipe.quality}
     condition = trainer.spec.condition
-    metrics = {"validation_psnr": round(report.psnr, 3), "loss": report.loss}
+    metrics = {"validation_psnr": round(max(report.psnr, report.long_psnr), 3), "loss": report.loss}
+    if report.foreign_psnr is not None:
+        metrics["foreign_psnr"] = round(report.foreign_psnr, 3)
     if float16_costs is not None:
         metrics["float16_costs"] = round(float16_costs, 5)
-    metadata = {
+    return {
         **origin,
         **({"condition_range": json.dumps(ranges[condition])} if condition else {}),
         "recipe": json.dumps(asdict(recipe)),
@@ -248,13 +323,13 @@ def _save(
         "metrics": json.dumps(metrics),
         "licence": "MIT",
     }
+
+
+def _save(path: Path, recipe: Recipe, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> None:
+    module = ARCHITECTURES[recipe.arch].build(**recipe.parameters)
+    module.load_state_dict(tensors)
     save_file(
-        settings.out,
-        module,
-        arch=recipe.arch,
-        parameters=recipe.parameters,
-        task=recipe.task,
-        metadata=metadata,
+        path, module, arch=recipe.arch, parameters=recipe.parameters, task=recipe.task, metadata=metadata
     )
 
 

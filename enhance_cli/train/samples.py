@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from enhance_cli.arch.contract import ArchSpec, Condition, Task
+from enhance_cli.degrade import camera, shake
 from enhance_cli.degrade.bicubic import enlarge_batch, shrink_batch
 from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
+from enhance_cli.degrade.chain import worn_batch
 from enhance_cli.degrade.jpeg import compress_batch
 from enhance_cli.degrade.mosaic import mosaic_batch
 from enhance_cli.degrade.noise import add_noise_batch
@@ -57,6 +59,13 @@ def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
         "deblur": _Blur,
         "demosaic": _Mosaic,
     }
+    damages: dict[str, Callable[[Recipe, ArchSpec], Sampler]] = {
+        "camera": _Camera,
+        "shake": _Shake,
+        "worn": _Worn,
+    }
+    if recipe.damage:
+        return damages[recipe.damage](recipe, spec)
     return (_Photo if recipe.photo else makers[recipe.task])(recipe, spec)
 
 
@@ -151,14 +160,54 @@ class _Photo(_Task):
 class _Noise(_Task):
     # Share of samples clipped and rounded, as picture files hold their noise. The papers' protocol does
     # neither, but a network that never saw it turns black into gray.
-    CLIPPED = 0.5
+    CLIPPED = 0.4
+    # Share of samples with another noise than the network is told, from none at all to 1.4 times as much.
+    # Without them it undoes the clipping of noise that is not there, and contrast rises.
+    MISTOLD, MOST = 0.3, 1.4
 
     def __call__(self, bank: Bank, n: int) -> Sample:
         clean = self._crops(bank, n, self.recipe.patch)
-        sigma = _uniform(bank, n, self.recipe.sigma)[:, None, None, None]
-        noisy = add_noise_batch(clean, sigma.flatten(), bank.generator)
+        told = _uniform(bank, n, self.recipe.sigma)
+        mistold = _uniform(bank, n, (0, 1)) < self.MISTOLD
+        sigma = torch.where(mistold, told * _uniform(bank, n, (0, self.MOST)), told)
+        noisy = add_noise_batch(clean, sigma, bank.generator)
         clipped = _uniform(bank, n, (0, 1))[:, None, None, None] < self.CLIPPED
-        return Sample(torch.where(clipped, noisy.round().clamp(0, 255), noisy), clean, sigma / 255)
+        noisy = torch.where(clipped, noisy.round().clamp(0, 255), noisy)
+        return Sample(noisy, clean, told[:, None, None, None] / 255)
+
+
+class _Camera(_Task):
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        clean = self._crops(bank, n, self.recipe.patch + 2 * camera.MARGIN)
+        return Sample(*camera.camera_noise_batch(clean, bank.generator))
+
+
+class _Shake(_Task):
+    # Kernels cost more than batches: this many serve for a while, then another stock is drawn.
+    N_KERNELS, N_BATCHES = 512, 2000
+
+    def __init__(self, recipe: Recipe, spec: ArchSpec) -> None:
+        super().__init__(recipe, spec)
+        self.n_drawn = 0
+        self.pictures = self._stock(0)
+
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        self.n_drawn += 1
+        if self.n_drawn % self.N_BATCHES == 0:
+            self.pictures = self._stock(self.n_drawn // self.N_BATCHES)
+        clean = self._crops(bank, n, self.recipe.patch + 2 * shake.MARGIN)
+        return Sample(*self.pictures(clean, bank.generator))
+
+    def _stock(self, number: int) -> shake.ShakenPictures:
+        first = FIRST_TRAINING_KERNEL + number * self.N_KERNELS
+        return shake.ShakenPictures(range(first, first + self.N_KERNELS))
+
+
+class _Worn(_Task):
+    def __call__(self, bank: Bank, n: int) -> Sample:
+        clean = self._crops(bank, n, self.recipe.patch * self.spec.scale)
+        rng = np.random.default_rng((FIRST_TRAINING_KERNEL, int(torch.randint(2**31, ()))))
+        return Sample(worn_batch(clean, self.spec.scale, rng, bank.generator), clean)
 
 
 class _Blur(_Task):

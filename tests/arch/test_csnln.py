@@ -20,12 +20,13 @@ def test_keys_are_those_of_the_published_files(check_manifest, scale):
     check_manifest(f"csnln_x{scale}", lambda: CSNLN(scale=scale))
 
 
+@pytest.mark.parametrize("patch", [1, 3, 5])
 @pytest.mark.parametrize("most_scores", [1, 4000, 1 << 20])
 @pytest.mark.parametrize(("factor", "height", "width"), [(2, 12, 8), (2, 2, 4), (3, 9, 15), (3, 3, 3)])
 @torch.no_grad()
-def test_comparing_places_is_comparing_patches(monkeypatch, most_scores, factor, height, width):
+def test_comparing_places_is_comparing_patches(monkeypatch, most_scores, factor, height, width, patch):
     monkeypatch.setattr(csnln, "MOST_SCORES", most_scores)
-    attention = CrossScaleAttention(8, factor)
+    attention = CrossScaleAttention(8, factor, patch)
     x = torch.randn(2, 8, height, width)
     expected = torch.cat([by_patches(attention, one, factor) for one in x.split(1)])
     torch.testing.assert_close(attention(x), expected)
@@ -35,13 +36,16 @@ def by_patches(attention, x, s):
     """Section 3.1 to the letter: patches are kernels that find their like, and paste what they stand for."""
     keys = attention.conv_match_2(F.avg_pool2d(x, s) if s == 2 else x[:, :, s // 2 :: s, s // 2 :: s])
     raw = attention.conv_assembly(x)
-    patches = F.unfold(keys, 3, padding=1)[0].T
+    p = attention.patch
+    patches = F.unfold(keys, p, padding=p // 2)[0].T
     patches = patches / patches.norm(dim=1, keepdim=True).clamp(min=1e-4)
-    raw_patches = F.unfold(raw, 3 * s, padding=s, stride=s)[0].T
+    around = p // 2 * s
+    raw_patches = F.unfold(raw, p * s, padding=around, stride=s)[0].T
     queries = attention.conv_match_1(x)
-    scores = F.conv2d(queries, patches.view(-1, queries.shape[1], 3, 3), padding=1)
-    kernels = raw_patches.view(-1, raw.shape[1], 3 * s, 3 * s)
-    return F.conv_transpose2d(torch.softmax(10 * scores, 1), kernels, stride=s, padding=s) / 6
+    scores = F.conv2d(queries, patches.view(-1, queries.shape[1], p, p), padding=p // 2)
+    kernels = raw_patches.view(-1, raw.shape[1], p * s, p * s)
+    pasted = F.conv_transpose2d(torch.softmax(10 * scores, 1), kernels, stride=s, padding=around)
+    return pasted / (6 * p * p / 9)
 
 
 @torch.no_grad()

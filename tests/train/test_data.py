@@ -78,6 +78,22 @@ def test_flat_and_thin_pictures_do_no_harm():
     assert (Bank([flat, thin], CPU).crops(2, 16) == 7).all()
 
 
+def test_weights_change_how_often_pictures_are_drawn():
+    pictures = [np.full((32, 32, 3), label, np.uint8) + coordinates(32, 32, 0) % 2 for label in (10, 200)]
+    bank = Bank(pictures, CPU, weights=(1.0, 9.0))
+    bank.generator.manual_seed(0)
+    assert 0.85 < float((bank.crops(400, 8)[:, 0, 0, 0] > 100).float().mean()) < 0.95
+
+
+def test_every_picture_has_the_weight_of_its_pack(tmp_path):
+    for pack, n in (("one", 1), ("two", 2)):
+        (tmp_path / pack).mkdir()
+        for number in range(n):
+            Image.new("RGB", (8, 8)).save(tmp_path / pack / f"{number}.png")
+    assert load_pack(tmp_path, ["one", "two"], "rgb").weights == [1, 1, 1]
+    assert load_pack(tmp_path, ["one", "two"], "rgb", [0.5, 3]).weights == [0.5, 3, 3]
+
+
 def test_same_seed_same_crops():
     bank = Bank([coordinates(40, 40, 0)], CPU)
     bank.generator.manual_seed(5)

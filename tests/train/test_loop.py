@@ -1,7 +1,6 @@
 from dataclasses import replace
-from itertools import count, pairwise
+from itertools import count
 
-import numpy as np
 import pytest
 import torch
 from skimage import data
@@ -11,10 +10,11 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.errors import UsageError
 from enhance_cli.train import adversary, loop
 from enhance_cli.train.data import Bank
-from enhance_cli.train.loop import Compute, Report, Trainer, schedule
+from enhance_cli.train.loop import Compute, Report, Trainer
 from enhance_cli.train.losses import LOSSES
 from enhance_cli.train.muon import Muon
 from enhance_cli.train.recipe import Recipe
+from enhance_cli.train.schedule import Budget, Constant
 
 RECIPE = Recipe(
     name="t",
@@ -51,28 +51,20 @@ def ticking(monkeypatch, start: int = 0) -> None:
     monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
 
 
-def test_schedule_rises_then_falls_to_nothing():
-    shares = [schedule(p, 0.1) for p in np.linspace(0, 1, 101)]
-    assert max(shares) == pytest.approx(1, abs=1e-6)
-    assert int(np.argmax(shares)) == 10
-    assert shares[-1] == pytest.approx(0, abs=1e-9)
-    assert all(b <= a for a, b in pairwise(shares[10:]))
-
-
 def test_the_cost_of_float16_is_that_of_rounding_the_averaged_weights(monkeypatch):
     made = trainer()
     made.compute = Compute(torch.device("cpu"), torch.bfloat16)
     scored = []
 
-    def score(state, compute):
+    def score(state, samples, compute):
         scored.append((state, compute.autocast))
         return 30.0 - len(scored)
 
-    monkeypatch.setattr(made, "_score", score)
+    monkeypatch.setattr(made, "score", score)
     assert made.cost_of_float16() == 1
     (exact, _), (rounded, _) = scored
     assert [precision for _, precision in scored] == [None, None]
-    assert all(torch.equal(exact[key], value) for key, value in made.average.items())
+    assert torch.equal(exact["conv.weight"], made.average["conv.weight"])
     assert torch.equal(rounded["conv.weight"], exact["conv.weight"].half().float())
     assert not torch.equal(rounded["conv.weight"], exact["conv.weight"])
 
@@ -80,9 +72,9 @@ def test_the_cost_of_float16_is_that_of_rounding_the_averaged_weights(monkeypatc
 def test_run_ends_on_time_and_learns(monkeypatch):
     made = trainer()
     reports: list[Report] = []
-    before = made.validate()
+    before, _ = made.validate()
     ticking(monkeypatch)
-    made.run(31, reports.append)
+    made.run(Budget(31, 0.03), reports.append)
     assert reports[-1].seconds == 32
     assert reports[-1].iterations == made.iterations == 30
     assert len(reports) == loop.N_REPORTS
@@ -95,11 +87,11 @@ def test_muon_takes_the_matrices_and_adam_the_rest():
     assert isinstance(muon, Muon)
     assert [p.ndim for p in muon.param_groups[0]["params"]] == [4]
     assert [p.ndim for p in adam.param_groups[0]["params"]] == [1, 1, 1]
-    before = made.validate()
+    before, _ = made.validate()
     for _ in range(30):
         made._step(1.0)
     assert {group["lr"] for one in made.optimisers for group in one.param_groups} == {RECIPE.lr}
-    assert made.validate() > before + 3
+    assert made.validate()[0] > before + 3
 
 
 def test_muon_alone_where_there_are_no_vectors():
@@ -112,12 +104,12 @@ def test_branches_are_trained_and_kept_as_one_weight():
     made = trainer(recipe=replace(RECIPE, branches=2))
     keys = Tiny().state_dict().keys()
     assert made.kept().keys() == keys
-    before = made.validate()
+    before, _ = made.validate()
     for _ in range(30):
         made._step(1.0)
     assert float(made.average["conv.parametrizations.weight.0.squeeze"].abs().max()) > 0
     assert not torch.equal(made.kept()["conv.weight"], made.average["conv.parametrizations.weight.original"])
-    assert made.validate() > before + 3
+    assert made.validate()[0] > before + 3
 
 
 def test_average_lags_and_validation_leaves_the_weights_alone():
@@ -163,16 +155,98 @@ def test_a_run_that_goes_on_ends_as_one_that_was_never_cut_off(monkeypatch, smal
         reports.append(report)
 
     ticking(monkeypatch)
-    whole.run(31, keep)
+    whole.run(Budget(31, 0.03), keep)
     resumed, later = trainer(recipe=recipe), []
     resumed.restore(states[7])
     ticking(monkeypatch, start=1000)
-    resumed.run(31, later.append)
+    resumed.run(Budget(31, 0.03), later.append)
     assert reports[7].seconds > 5
     assert later == reports[8:]
     end = resumed.state()
     assert end.keys() == states[-1].keys()
     assert all(torch.equal(end[name], tensor) for name, tensor in states[-1].items())
+
+
+def test_a_sitting_without_a_step_repeats_the_loss_that_was_seen(monkeypatch):
+    made, reports = trainer(), []
+    ticking(monkeypatch)
+    made.run(Budget(8, 0.03), reports.append)
+    seen = reports[-1].loss
+    resumed = trainer()
+    resumed.restore(made.state())
+    resumed.run(Budget(8, 0.03), reports.append)
+    assert reports[-1].iterations == made.iterations
+    assert reports[-1].loss == seen > 0
+
+
+def test_reports_come_every_three_minutes_of_a_long_sitting(monkeypatch):
+    made, reports = trainer(), []
+    clock = count(0, 30)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: float(next(clock)))
+    made.run(Constant(0, 36_000, 10), reports.append, stop=lambda: made.iterations == 60)
+    assert [round(report.seconds / 180) for report in reports[:-1]] == list(range(1, 11))
+    assert [report.ended for report in reports] == [False] * len(reports)
+
+
+def test_a_stop_ends_the_run_with_a_report(monkeypatch):
+    made, reports = trainer(), []
+    ticking(monkeypatch)
+    made.run(Budget(100, 0.03), reports.append, stop=lambda: made.iterations == 3)
+    (last,) = reports
+    assert (last.iterations, last.ended) == (3, False)
+
+
+def test_the_long_average_remembers_a_tenth_of_the_steps(monkeypatch):
+    made = trainer()
+    weight = made.module.get_parameter("conv.weight")
+    seen = []
+    for _ in range(1600):
+        made.iterations += 1
+        with torch.no_grad():
+            weight.fill_(made.iterations)
+        made._update_averages()
+        seen.append(float(made.long_average["conv.weight"].mean()))
+    # The mean age of what it remembers, within the sixteen steps between updates.
+    for steps in (160, 800, 1600):
+        assert 0.05 * steps < steps - seen[steps - 1] < 0.1 * steps + 16
+
+
+def test_the_better_average_is_kept(monkeypatch):
+    made = trainer()
+    for _ in range(20):
+        made._step(1.0)
+    assert not torch.equal(made.average["conv.weight"], made.long_average["conv.weight"])
+    for scores, average in (([20.0, 21.0], made.long_average), ([21.0, 20.0], made.average)):
+        left = iter(scores)
+        monkeypatch.setattr(made, "score", lambda state, samples, left=left: next(left))
+        assert made.validate() == tuple(scores)
+        assert torch.equal(made.kept()["conv.weight"], average["conv.weight"])
+
+
+def test_batch_norm_has_the_statistics_of_the_averaged_weights():
+    made = trainer()
+    for _ in range(5):
+        made._step(1.0)
+    made.validate()
+    kept = made.kept()
+    maps = torch.cat(
+        [
+            torch.nn.functional.conv2d(
+                sample.degraded / 255, kept["conv.weight"], kept["conv.bias"], padding=1
+            )
+            for sample in made.measured
+        ]
+    )
+    assert torch.allclose(kept["norm.running_mean"], maps.mean((0, 2, 3)), atol=1e-4)
+    assert not torch.allclose(kept["norm.running_mean"], made.average["norm.running_mean"], atol=1e-2)
+
+
+def test_other_crops_come_where_only_the_weights_were_kept():
+    fresh, later = trainer(), trainer()
+    later.count_on(100.0, 40)
+    assert (later.seconds, later.iterations) == (100.0, 40)
+    first, second = (one.draw(one.bank).clean for one in (fresh, later))
+    assert not torch.equal(first, second)
 
 
 def test_moments_take_the_strides_of_their_parameters():

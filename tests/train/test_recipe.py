@@ -71,6 +71,12 @@ def test_missing_key_is_named(tmp_path):
         ("photo = 1", "photo"),
         ("adversarial = -1", "adversarial"),
         ('clip_by = "size"', "clip_by"),
+        ('schedule = "cosine"', "schedule"),
+        ("warmup_steps = 0", "warmup_steps"),
+        ("beta2 = 1", "beta2"),
+        ("drops = 0", "drops"),
+        ("drop = 1.5", "drop"),
+        ("pack_weights = [0]", "pack_weights"),
         ("quality = [60, 5]", "quality"),
         ("sigma = 25", "sigma"),
         ("parameters = 3", "parameters"),
@@ -80,6 +86,14 @@ def test_value_out_of_range_is_named(tmp_path, line, key):
     path = tmp_path / "r.toml"
     path.write_text(line)
     with pytest.raises(UsageError, match=f"{key} = .* is not"):
+        read_recipe(path)
+
+
+def test_every_pack_wants_a_weight_or_none(tmp_path):
+    path = tmp_path / "r.toml"
+    text = (RECIPES[0]).read_text() + "\npack_weights = [1, 2, 3]\n"
+    path.write_text(text.replace("[parameters]", "# "))
+    with pytest.raises(UsageError, match="3 pack_weights for 2 packs"):
         read_recipe(path)
 
 

@@ -1,20 +1,25 @@
 import json
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 import torch
 from skimage import data, io
 from small_vgg import NARROW, write_vgg
 
-from enhance_cli.checkpoints.reader import load_file
+from enhance_cli.arch.registry import ARCHITECTURES
+from enhance_cli.checkpoints import store
+from enhance_cli.checkpoints.catalog import find
+from enhance_cli.checkpoints.reader import load_file, save_file
 from enhance_cli.checkpoints.store import sha256_of
 from enhance_cli.errors import DeviceError, UsageError
+from enhance_cli.train import kept as kept_runs
 from enhance_cli.train import loop, perceptual, run
 from enhance_cli.train.loop import Report
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.run import RunSettings, choose_compute, split, train
-from enhance_cli.train.state import state_path
+from enhance_cli.train.state import read_state, state_path, write_state
 
 RECIPE = Recipe(
     name="tiny",
@@ -46,7 +51,9 @@ def test_weights_file_tells_how_it_was_made(settings):
     assert json.loads(net.metadata["training"])["iterations"] == report.iterations > 0
     told = json.loads(net.metadata["data"])
     assert (told["pictures"], told["held_out"]) == (2, 1)
-    assert json.loads(net.metadata["metrics"])["validation_psnr"] == pytest.approx(report.psnr, abs=1e-3)
+    assert json.loads(net.metadata["metrics"])["validation_psnr"] == pytest.approx(
+        max(report.psnr, report.long_psnr), abs=1e-3
+    )
     assert net.metadata["init"] == "none"
 
 
@@ -100,6 +107,39 @@ def test_weights_tell_which_vgg19_judged_them(settings, monkeypatch):
     assert report.iterations > 0
     told = json.loads(load_file(settings.out).metadata["data"])
     assert told["vgg19_sha256"] == sha256_of(vgg)
+
+
+def test_a_run_of_steps_drops_the_rate_and_ends(ticking, monkeypatch):
+    rates, step = [], run.Trainer._step
+    monkeypatch.setattr(run.Trainer, "_step", lambda self, rate: rates.append(rate) or step(self, rate))
+    recipe = replace(RECIPE, schedule="steps", drops=1, beta2=0.999)
+    assert train(recipe, ticking, lambda report: None).ended
+    assert sorted(set(rates)) == [0.5, 1]
+    assert not state_path(ticking.out).exists()
+
+
+def test_all_branches_of_a_network_are_trained_together(ticking):
+    parameters = {"scale": 2, "n_blocks": 1, "n_feats": 4}
+    recipe = replace(RECIPE, arch="mdsr", parameters=parameters, scales=(2, 3, 4), patch=8, batch=1)
+    torch.manual_seed(recipe.seed)
+    begun = ARCHITECTURES["mdsr"].build(**parameters).state_dict()
+    train(recipe, ticking, lambda report: None)
+    after = load_file(ticking.out).module.state_dict()
+    moved = {key for key, value in after.items() if not torch.allclose(value, begun[key], atol=1e-4)}
+    for branch in range(3):
+        assert any(key.startswith(f"upsample.{branch}") for key in moved)
+
+
+def test_pairs_of_another_making_are_validated_on(settings, tmp_path):
+    for folder, side in (("noisy", 32), ("clean", 64)):
+        (tmp_path / "pairs" / folder).mkdir(parents=True)
+        picture = data.astronaut()[:64, :64]
+        shrunk = picture[:: 64 // side, :: 64 // side]
+        io.imsave(tmp_path / "pairs" / folder / "a.png", shrunk, check_contrast=False)
+    report = train(RECIPE, replace(settings, validate=tmp_path / "pairs"), lambda report: None)
+    assert 10 < report.foreign_psnr < 40
+    metrics = json.loads(load_file(settings.out).metadata["metrics"])
+    assert metrics["foreign_psnr"] == pytest.approx(report.foreign_psnr, abs=1e-3)
 
 
 def test_unknown_arch_is_a_usage_error(settings):
@@ -230,3 +270,119 @@ def test_a_run_does_not_go_on_with_other_pictures(ticking):
     io.imsave(ticking.data / "pack" / "9.png", data.astronaut()[:96, 50:146], check_contrast=False)
     with pytest.raises(UsageError, match="data = "):
         train(RECIPE, replace(ticking, resume=True), lambda report: None)
+
+
+WSD = replace(RECIPE, schedule="wsd", warmup_steps=5)
+
+
+def sitting(ticking: RunSettings, **changed: object) -> Report:
+    return train(WSD, replace(ticking, **changed), lambda report: None)
+
+
+def test_a_run_without_end_goes_on_for_another_sitting(ticking):
+    first = sitting(ticking)
+    assert state_path(ticking.out).exists()
+    second = sitting(ticking, resume=True, budget=10.5)
+    assert (first.iterations, second.iterations) == (20, 30)
+    assert second.seconds == pytest.approx(first.seconds + 10.5, abs=1.5)
+    assert json.loads(load_file(ticking.out).metadata["training"])["iterations"] == 30
+
+
+def test_a_run_without_end_goes_on_after_the_recipe_learnt_new_keys(ticking):
+    sitting(ticking)
+    state = read_state(state_path(ticking.out))
+    del state.run["recipe.photo"]
+    write_state(state_path(ticking.out), state)
+    assert sitting(ticking, resume=True).iterations > 20
+    del state.run["recipe.schedule"]
+    write_state(state_path(ticking.out), state)
+    with pytest.raises(UsageError, match=r"recipe\.schedule"):
+        sitting(ticking, resume=True)
+
+
+def test_a_cooldown_finishes_weights_and_leaves_the_run_alone(ticking, monkeypatch):
+    sitting(ticking)
+    left = {path: path.read_bytes() for path in ticking.data.glob("*.safetensors*")}
+    rates, step = [], run.Trainer._step
+    monkeypatch.setattr(run.Trainer, "_step", lambda self, rate: rates.append(rate) or step(self, rate))
+    final = ticking.data / "final.safetensors"
+    cold = sitting(ticking, cooldown=10.0, out=final, run=state_path(ticking.out))
+    assert cold.iterations == 20 + len(rates)
+    assert rates == sorted(rates, reverse=True) and rates[0] > 0.8 and rates[-1] < 0.2
+    assert all(path.read_bytes() == data for path, data in left.items())
+    assert not state_path(final).exists()
+    told = json.loads(load_file(final).metadata["training"])
+    assert told["cooldown_seconds"] == 10
+    assert "float16_costs" in json.loads(load_file(final).metadata["metrics"])
+
+
+def test_a_cooldown_does_not_write_over_the_run(ticking):
+    sitting(ticking)
+    with pytest.raises(UsageError, match="another --out"):
+        sitting(ticking, cooldown=10.0)
+
+
+@pytest.mark.parametrize("branches", [0, 2])
+def test_what_is_kept_of_a_run_is_enough_to_go_on_elsewhere(ticking, branches):
+    recipe, kept = replace(WSD, branches=branches), ticking.data / "runs" / "tiny.safetensors"
+    train(recipe, replace(ticking, keep=kept), lambda report: None)
+    weights = load_file(kept).module.state_dict()
+    assert not torch.equal(weights["tail.weight"], load_file(ticking.out).module.state_dict()["tail.weight"])
+    elsewhere = replace(ticking, out=ticking.data / "b.safetensors", resume=True, run=kept)
+    said: list[str] = []
+    lower = replace(recipe, lr=1e-9)
+    last = train(lower, elsewhere, lambda report: None, said.append)
+    assert last.iterations == 40 and last.seconds > 40
+    assert "20 steps" in said[0] and "moments begin anew" in said[0]
+    assert said[1:] == ["lr was 0.001 so far and is 1e-09 from now on"]
+    after = load_file(elsewhere.out).module.state_dict()
+    assert torch.allclose(after["tail.weight"], weights["tail.weight"], atol=1e-4)
+    cold = replace(elsewhere, resume=False, cooldown=5.0, out=ticking.data / "c.safetensors")
+    assert train(recipe, cold, lambda report: None).iterations == pytest.approx(25, abs=1)
+
+
+def test_what_is_kept_is_of_one_network(ticking):
+    kept = ticking.data / "kept.safetensors"
+    train(WSD, replace(ticking, keep=kept), lambda report: None)
+    other = replace(WSD, parameters={"scale": 2, "n_feats": 8, "n_blocks": 1})
+    with pytest.raises(UsageError, match=r"parameters = .* give its own recipe"):
+        train(other, replace(ticking, resume=True, run=kept), lambda report: None)
+
+
+def test_weights_that_tell_nothing_of_a_run_are_no_run(ticking):
+    net = find("compact-sr-x2")
+    path = store.weights_folder() / net.file
+    made = load_file(path)
+    bare = ticking.data / "bare.safetensors"
+    save_file(bare, made.module, arch=made.arch, parameters=made.parameters, task="sr", metadata={})
+    with pytest.raises(UsageError, match="--init"):
+        train(WSD, replace(ticking, resume=True, run=bare), lambda report: None)
+
+
+def test_a_network_too_large_to_be_kept_is_refused_before_it_is_trained(ticking, monkeypatch):
+    monkeypatch.setattr(kept_runs, "MAX_BYTES", 1000)
+    with pytest.raises(UsageError, match=r"MB.*leave out --keep"):
+        train(WSD, replace(ticking, keep=ticking.data / "k.safetensors"), lambda report: None)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changed", "word"),
+    [
+        (RECIPE, {"cooldown": 5.0}, "--cooldown is for"),
+        (RECIPE, {"keep": Path("k.safetensors")}, "--keep is for"),
+        (WSD, {"cooldown": 5.0, "keep": Path("k.safetensors")}, "leave out --keep"),
+        (WSD, {"cooldown": 5.0, "init": "compact-sr-x2"}, "leave out --init"),
+        (WSD, {"cooldown": 5.0, "resume": True}, "leave out --resume"),
+    ],
+)
+def test_wishes_that_do_not_go_together(settings, recipe, changed, word):
+    with pytest.raises(UsageError, match=word):
+        train(recipe, replace(settings, **changed), lambda report: None)
+
+
+def test_a_run_that_is_stopped_can_be_resumed(ticking):
+    seen: list[Report] = []
+    stopped = train(RECIPE, ticking, seen.append, stop=lambda: len(seen) == 5)
+    assert not stopped.ended and state_path(ticking.out).exists()
+    assert train(RECIPE, replace(ticking, resume=True), lambda report: None).ended
+    assert not state_path(ticking.out).exists()

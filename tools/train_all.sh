@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Train one recipe after the other, each within its time, and log how busy an NVIDIA GPU was meanwhile.
 #
-#   recipes/train_all.sh DATA OUT NAME:BUDGET [NAME:BUDGET]... [-- OPTIONS of enhance train]
+#   tools/train_all.sh DATA OUT NAME:BUDGET [NAME:BUDGET]... [-- OPTIONS of enhance train]
 #
 # DATA holds the packs. OUT gets NAME.safetensors and NAME.log, and gpu.csv (percent busy, memory, every 5 seconds)
 # where there is nvidia-smi. A recipe that fails does not keep the others from their time; the exit code tells of it.
 # The same command again goes on where it was cut off: what is finished in OUT is left alone, what was begun resumed.
 set -uo pipefail
-recipes=$(dirname "$0")
+recipes=$(dirname "$0")/../recipes
 data=${1-} out=${2-}
 shift $(($# < 2 ? $# : 2))
 runs=()

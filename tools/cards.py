@@ -1,6 +1,6 @@
 """Score the shipped weights with `enhance bench`, draw what they do, write their cards, weights/README.md.
 
-    python recipes/cards.py --data-root DIR [--dataset NAME]... [WEIGHTS...]
+    python tools/cards.py --data-root DIR [--dataset NAME]... [WEIGHTS...]
 
 Without names, every weights file whose bytes have changed since it was last scored is scored and drawn anew;
 without --dataset on the usual sets of its task and colour. Scores are kept in weights/scores.json, pictures
@@ -53,7 +53,7 @@ CLEAN = {
 """Where it is measured what a model does to pictures that need nothing."""
 HEAD = """# Model cards
 
-Written by `recipes/cards.py` from the catalog, from what each weights file says of itself and from
+Written by `tools/cards.py` from the catalog, from what each weights file says of itself and from
 `enhance bench`; do not edit by hand. Scores are means over the set, PSNR in dB, by the protocols of
 [docs/protocols.md](../docs/protocols.md). Any line comes back with
 

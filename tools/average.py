@@ -1,6 +1,6 @@
 """Average weights files of one network (model soup, Wortsman et al. 2022): the mean of each tensor.
 
-    python recipes/average.py A.safetensors B.safetensors --out NAME.safetensors
+    python tools/average.py A.safetensors B.safetensors --out NAME.safetensors
 
 The result tells of the last file's making, and by their sha256 which files it is the mean of. Worth it where
 one run began from the other, or both from the same weights.

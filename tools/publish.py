@@ -1,6 +1,6 @@
 """Put trained weights on the shelf: check a file, copy it to weights/ and write its catalog entry.
 
-    python recipes/publish.py FILE.safetensors --summary "one line" [--tier fast|default|best|photo]
+    python tools/publish.py FILE.safetensors --summary "one line" [--tier fast|default|best|photo]
 
 The entry's name is the recipe's; an entry of that name is replaced. Scores come afterwards: `make cards`.
 """
@@ -19,7 +19,7 @@ from enhance_cli.checkpoints.reader import LoadedNet, load_file
 
 SHELF = Path(__file__).parents[1] / "weights"
 CATALOG = SHELF / "catalog.toml"
-HEADER = "# Written by recipes/publish.py: one table per weights file, ordered by task, scale and name.\n"
+HEADER = "# Written by tools/publish.py: one table per weights file, ordered by task, scale and name.\n"
 
 
 def main() -> None:

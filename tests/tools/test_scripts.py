@@ -1,4 +1,4 @@
-"""The scripts beside the recipes."""
+"""The scripts in tools/."""
 
 import importlib.util
 import json
@@ -19,12 +19,12 @@ from enhance_cli.checkpoints import store
 from enhance_cli.checkpoints.catalog import find
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, save_file
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 PARAMETERS = {"n_colours": 1, "n_feats": 4, "condition": "quality"}
 
 
 def script(name: str) -> ModuleType:
-    made = importlib.util.spec_from_file_location(name, RECIPES / f"{name}.py")
+    made = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
     assert made and made.loader
     module = importlib.util.module_from_spec(made)
     made.loader.exec_module(module)
@@ -91,7 +91,7 @@ def test_recipes_are_trained_in_turn_and_one_that_fails_keeps_no_other(tmp_path)
     fake.write_text('#!/bin/sh\necho "$*"\ncase "$*" in *broken*) exit 2;; esac\n')
     fake.chmod(0o755)
     line = [
-        RECIPES / "train_all.sh",
+        TOOLS / "train_all.sh",
         "packs",
         tmp_path / "out",
         "one:1m",
@@ -121,11 +121,12 @@ def test_an_interrupt_ends_the_training_and_those_to_come(tmp_path):
     fake = tmp_path / "python"
     fake.write_text('#!/bin/sh\ntouch "$4.begun"\nsleep 30\n')
     fake.chmod(0o755)
-    recipes = tmp_path / "recipes"
+    tools, recipes = tmp_path / "tools", tmp_path / "recipes"
+    tools.mkdir()
     recipes.mkdir()
-    shutil.copy(RECIPES / "train_all.sh", recipes)
+    shutil.copy(TOOLS / "train_all.sh", tools)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    line = [recipes / "train_all.sh", "packs", tmp_path / "out", "one:1m", "two:3s"]
+    line = [tools / "train_all.sh", "packs", tmp_path / "out", "one:1m", "two:3s"]
     running = subprocess.Popen(
         line, env={**os.environ, "PATH": path}, start_new_session=True, preexec_fn=_heed_interrupts
     )
@@ -143,6 +144,6 @@ def _heed_interrupts():
 
 
 def test_without_a_recipe_the_usage_is_shown():
-    done = subprocess.run([RECIPES / "train_all.sh", "packs", "out"], capture_output=True, text=True)
+    done = subprocess.run([TOOLS / "train_all.sh", "packs", "out"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert "NAME:BUDGET" in done.stderr

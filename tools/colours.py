@@ -1,6 +1,6 @@
 """Make weights of a gray `unet` the start of one for three colours.
 
-    python recipes/colours.py unet-deblur --out start.safetensors
+    python tools/colours.py unet-deblur --out start.safetensors
     enhance train recipes/unet-deblur-rgb.toml --init start.safetensors --data DIR
 
 The first convolution is given the mean of the colours, and each colour the gray result's change, so that
