@@ -14,8 +14,8 @@ from enhance_cli.bench.protocols.choice import SIGMAS, TASKS, Values, settings
 from enhance_cli.bench.protocols.contract import Setting, label
 from enhance_cli.bench.protocols.jpeg import JpegColour
 from enhance_cli.checkpoints import catalog
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import UsageError
 
 READY = ("matlab-y", "rgb", "jpeg-y", "jpeg-rgb", "awgn", "awgn-8bit", "motion", "bayer")

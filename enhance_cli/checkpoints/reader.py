@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from enhance_cli.arch.contract import Architecture, ArchSpec, Parameters, Task
 from enhance_cli.checkpoints.bounds import check_depth, check_numbers, check_scale, check_types
 from enhance_cli.checkpoints.catalog import Weights
-from enhance_cli.checkpoints.layouts.contract import Recognised, Wanted
+from enhance_cli.checkpoints.layouts.contract import Recognised
 from enhance_cli.checkpoints.limits import shown
 from enhance_cli.checkpoints.raw import Raw, read_raw
 from enhance_cli.checkpoints.recognise import recognise
 from enhance_cli.checkpoints.store import path_of, sha256_of
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 from enhance_cli.imaging.files import write_atomic
 

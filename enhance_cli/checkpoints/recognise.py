@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enhance_cli.checkpoints.layouts import LAYOUTS
-from enhance_cli.checkpoints.layouts.contract import Recognised, Tensors, Wanted
+from enhance_cli.checkpoints.layouts.contract import Recognised, Tensors
 from enhance_cli.checkpoints.limits import shown
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 
 DAMAGE = (LookupError, ValueError, ArithmeticError, AttributeError, RuntimeError, TypeError)

@@ -9,9 +9,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file as read_tensors
 
 from enhance_cli.checkpoints import reader
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import load_file
 from enhance_cli.checkpoints.recognise import recognise
+from enhance_cli.checkpoints.wanted import Wanted
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared/reference"
 pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="no ../shared folder beside this checkout")
