@@ -121,11 +121,6 @@ def test_nan_is_handed_over(path):
     assert read_raw(path).tensors["weight"].isnan().all()
 
 
-def test_safetensors_lose_the_prefix_of_dataparallel_too(path):
-    safetensors.torch.save_file({f"module.{key}": value for key, value in STATE.items()}, path)
-    assert set(read_raw(path).tensors) == set(STATE)
-
-
 def test_safetensors_without_tensors_or_with_odd_names_are_refused(path):
     safetensors.torch.save_file({}, path, {"title": "empty"})
     assert "holds no weights" in refusal(path)
@@ -155,7 +150,7 @@ def test_published_files_and_format_samples_are_as_pytorch_reads_them(shared):
         )
         expected = expected.get(wrapper, expected)
         found = read_raw(path).tensors
-        assert list(found) == [key.removeprefix("module.") for key in expected], path.name
+        assert list(found) == list(expected), path.name
         for (key, value), given in zip(found.items(), expected.values(), strict=True):
             assert value.dtype == given.dtype
             assert value.is_contiguous()
@@ -168,7 +163,7 @@ def test_all_wrappings_of_one_network_hold_the_same_weights(shared):
         case = load_file(folder / f"expected_{network}.safetensors")
         weights = {key.removeprefix("weights."): value for key, value in case.items() if "weights." in key}
         for path in folder.glob(pattern):
-            found = read_raw(path).tensors
+            found = {k.removeprefix("module."): one for k, one in read_raw(path).tensors.items()}
             assert set(found) == {k for k in weights if "without" not in path.name or "mean" not in k}
             for key, value in found.items():
                 rtol = 1e-3 if value.dtype == torch.float16 else 0
