@@ -65,7 +65,7 @@ class LoadedNet:
             return None
         words = [f"{key} {value}" for key, value in self.parameters.items()]
         if self.dropped:
-            words.append(f"{len(self.dropped)} keys without influence dropped")
+            words.append(f"{len(self.dropped)} keys dropped")
         return f"{self.title}: {', '.join((*words, *self.notes))}"
 
 

@@ -111,7 +111,8 @@ def _beside_others(tensors: Tensors, wanted: Wanted, prefix: str | None) -> Reco
     group, one = found[name]
     its = {id(tensor) for tensor in group.values()}
     rest = tuple(key for key, tensor in tensors.items() if id(tensor) not in its)
-    return replace(one, notes=(*one.notes, note), dropped=(*one.dropped, *rest))
+    notes = (*one.notes, note) if rest else one.notes
+    return replace(one, notes=notes, dropped=(*one.dropped, *rest))
 
 
 def _under_prefixes(tensors: Tensors, wanted: Wanted) -> dict[str, tuple[Tensors, Recognised]]:

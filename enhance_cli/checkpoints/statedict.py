@@ -1,4 +1,4 @@
-"""From what a pickle holds to tensors: wrappers undone, modules walked, every size checked before use."""
+"""From what a pickle holds to tensors: dicts and modules walked, every size checked before use."""
 
 from __future__ import annotations
 
@@ -13,34 +13,41 @@ from enhance_cli.checkpoints.limits import MAX_KEY, check_elements, check_entrie
 from enhance_cli.checkpoints.pickles import Storage, Stored, Stub, Table
 from enhance_cli.errors import ModelError
 
-WRAPPERS = (
-    "params_ema",
-    "params",
-    "state_dict",
-    "model_state_dict",
-    "model",
-    "net",
-    "netG",
-    "net_g",
-    "generator",
-    "ema",
-)
-"""Keys under which trainings put the weights beside other things; the first that holds some is taken."""
-MAX_WRAPPERS = 2
-"""Wrappers inside each other: {"model": {"state_dict": ...}}."""
+MAX_TABLES = 3
+"""Dicts inside each other: {"model": {"state_dict": ...}}."""
 SHOWN_KEYS = 5
 """Keys that are quoted where no weights are found."""
-HOLDERS = ("_parameters", "_buffers", "_modules")
-"""Attributes of a module that its state dict is made from."""
 
 
 def find_tensors(root: object) -> dict[str, Stored]:
-    """The weights in a checkpoint's object, by name; ModelError if there are none."""
-    found = _unwrapped(root, MAX_WRAPPERS)
-    if found:
-        return found
-    keys = ", ".join(shown(key) for key in list(_entries(root))[:SHOWN_KEYS]) or "none"
-    raise ModelError(f"holds no weights (its keys: {keys}); give the network's state_dict")
+    """All tensors in a checkpoint's object by name; ModelError if there are none.
+
+    Names of dicts inside dicts and of a pickled module's children are joined by dots; the order is PyTorch's.
+    """
+    found: dict[str, Stored] = {}
+    todo, n_entries = [("", root, MAX_TABLES)], 0
+    while todo:
+        prefix, node, depth = todo.pop()
+        module = _attributes(node)
+        hidden = module.get("_non_persistent_buffers_set")
+        hidden = hidden if isinstance(hidden, list) else []
+        tables = [module.get(name) for name in ("_parameters", "_buffers", "_modules")] if module else [node]
+        n_entries += len(hidden) + sum(map(_n_entries, tables))
+        check_entries(n_entries)  # modules may contain themselves, and dicts may all be the same one
+        skipped = {name for name in hidden if type(name) is str}
+        for name, value in (item for table in tables[:2] for item in _entries(table).items()):
+            if (stored := _stored(value)) and name not in skipped:
+                found[_joined(prefix, name)] = stored
+        inner = [
+            (_joined(prefix, f"{name}."), child, MAX_TABLES if module else depth - 1)
+            for name, child in _entries(tables[-1]).items()
+            if _attributes(child) or (depth and not module and isinstance(child, Table))
+        ]
+        todo.extend(reversed(inner))
+    if not found:
+        keys = ", ".join(shown(key) for key in list(_entries(root))[:SHOWN_KEYS]) or "none"
+        raise ModelError(f"holds no weights (its keys: {keys}); give the network's state_dict")
+    return found
 
 
 def load_tensors(
@@ -79,64 +86,11 @@ def _tensor(stored: Stored, content: bytearray) -> Tensor:
     return flat.as_strided(stored.shape, stored.stride, stored.offset).contiguous()
 
 
-def _unwrapped(node: object, wrappers: int) -> dict[str, Stored]:
-    if _attributes(node).keys() >= {"_parameters", "_modules"}:
-        return _of_module(node)
-    table = _entries(node)
-    if wrappers:
-        for name in WRAPPERS:
-            found = _unwrapped(table.get(name), wrappers - 1)
-            if found:
-                return found
-    return _direct(table) or _numbered(table)
-
-
-def _direct(table: dict[str, Any], prefix: str = "") -> dict[str, Stored]:
-    """The entries that are tensors."""
-    return {_joined(prefix, key): stored for key, node in table.items() if (stored := _stored(node))}
-
-
-def _numbered(table: dict[str, Any]) -> dict[str, Stored]:
-    """Several state dicts "0", "1", ... in one file (KAIR's IRCNN), as "0.model.0.weight"."""
-    found: dict[str, Stored] = {}
-    n_entries = 0
-    for number, part in table.items():
-        if number.isdecimal():
-            n_entries += _n_entries(part)
-            check_entries(n_entries)  # all parts may be the same one
-            found.update(_direct(_entries(part), f"{number}."))
-    return found
-
-
-def _of_module(root: object) -> dict[str, Stored]:
-    """A pickled module's state dict, in PyTorch's order: own parameters and buffers, then each child's."""
-    found: dict[str, Stored] = {}
-    todo, n_entries = [("", root)], 0
-    while todo:
-        prefix, module = todo.pop()
-        attributes = _attributes(module)
-        hidden = attributes.get("_non_persistent_buffers_set")
-        n_entries += 1 + sum(_n_entries(attributes.get(name)) for name in HOLDERS)
-        n_entries += len(hidden) if isinstance(hidden, list) else 0
-        check_entries(n_entries)  # modules may contain themselves
-        skipped = {name for name in hidden if type(name) is str} if isinstance(hidden, list) else set()
-        buffers = _entries(attributes.get("_buffers"))
-        found |= _direct(_entries(attributes.get("_parameters")), prefix)
-        found |= _direct({name: node for name, node in buffers.items() if name not in skipped}, prefix)
-        children = [
-            (_joined(prefix, f"{name}."), child)
-            for name, child in _entries(attributes.get("_modules")).items()
-            if _attributes(child).keys() >= {"_parameters", "_modules"}
-        ]
-        todo.extend(reversed(children))
-    return found
-
-
 def _attributes(node: object) -> dict[str, Any]:
-    """An object's attributes; with __slots__ the state is a pair."""
+    """A pickled module's attributes; nothing if it is none."""
     state = node.state if isinstance(node, Stub) else None
-    state = state[0] if isinstance(state, tuple) and state else state
-    return state if isinstance(state, Table) else {}
+    state = state[0] if isinstance(state, tuple) and state else state  # a pair where there are __slots__
+    return state if isinstance(state, Table) and state.keys() >= {"_parameters", "_modules"} else {}
 
 
 def _n_entries(node: object) -> int:

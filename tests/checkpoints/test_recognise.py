@@ -115,7 +115,10 @@ def test_the_prefix_that_was_taken_is_told():
     assert found.dropped == ("discriminator.conv.weight",)
 
 
-@pytest.mark.parametrize(("live", "smooth"), [("online_model", "ema_model"), ("net_g", "net_g_ema")])
+@pytest.mark.parametrize(
+    ("live", "smooth"),
+    [("online_model", "ema_model"), ("net_g", "net_g_ema"), ("params", "params_ema"), ("state_dict", "ema")],
+)
 def test_of_two_networks_the_averaged_one_is_taken_unless_told_otherwise(live, smooth):
     other = {key: one + 1 for key, one in WEIGHTS.items()}
     tensors = {**under(live, other), **under(smooth), "initted": torch.tensor(True)}
@@ -125,6 +128,13 @@ def test_of_two_networks_the_averaged_one_is_taken_unless_told_otherwise(live, s
     for prefix in (live, f"{live}."):
         found = recognise(tensors, Wanted(options={"prefix": prefix}))
         assert torch.equal(found.tensors["head.0.weight"], other["head.0.weight"])
+
+
+@pytest.mark.parametrize("wrapper", ["params", "state_dict", "model", "netG", "ema", "weights of my own"])
+def test_a_single_network_under_any_name_needs_no_word(wrapper):
+    found = recognise(under(wrapper))
+    assert found.tensors.keys() == WEIGHTS.keys()
+    assert (found.dropped, len(found.notes)) == ((), 1)
 
 
 def test_networks_that_cannot_be_told_apart_are_named():

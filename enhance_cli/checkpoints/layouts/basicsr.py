@@ -58,16 +58,12 @@ def msrresnet(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     upsampling = {"upconv1": "upsample.0", "upconv2": "upsample.3"}
     names = {"conv_first": "head.0", **BODY, **upsampling, "conv_hr": "tail.0", "conv_last": "tail.2"}
     ours = renamed(tensors, names)[0]
-    return Recognised(
-        title="MSRResNet (BasicSR keys)",
-        arch="msrresnet",
-        parameters={
-            "scale": enlargement(ours, "upsample.{}.weight", step=3),
-            "n_blocks": count(tensors, "body.{}.conv1.weight"),
-            "n_feats": shape(tensors, "conv_first.weight")[0],
-        },
-        tensors=ours,
-    )
+    parameters = {
+        "scale": enlargement(ours, "upsample.{}.weight", step=3),
+        "n_blocks": count(tensors, "body.{}.conv1.weight"),
+        "n_feats": shape(tensors, "conv_first.weight")[0],
+    }
+    return Recognised("MSRResNet (BasicSR keys)", "msrresnet", parameters, ours)
 
 
 LAYOUTS = (edsr, rcan, msrresnet)

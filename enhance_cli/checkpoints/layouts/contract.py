@@ -25,7 +25,7 @@ LARGEST_UNIT_MEAN = 2.0
 """Means of values in 0..1 lie below it, even trained ones, and those of 0..255 far above."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Recognised:
     """What a foreign file holds."""
 

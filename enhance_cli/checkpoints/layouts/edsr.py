@@ -54,11 +54,12 @@ def edsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     res_scale = wanted.number("res_scale", published)
     note = f"res_scale {published:g} assumed, as published; --arch-option res_scale=N says otherwise"
     scale = enlargement(tensors)
+    parameters = {"scale": scale, "n_blocks": n_blocks, "n_feats": n_feats, "res_scale": res_scale}
     return Recognised(
-        title="EDSR (EDSR-PyTorch keys)",
-        arch="edsr",
-        parameters={"scale": scale, "n_blocks": n_blocks, "n_feats": n_feats, "res_scale": res_scale},
-        tensors=in_levels(tensors),
+        "EDSR (EDSR-PyTorch keys)",
+        "edsr",
+        parameters,
+        in_levels(tensors),
         options=("res_scale",),
         notes=() if told else (note,),
     )
@@ -75,15 +76,16 @@ def mdsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     if scales != SCALES:
         raise ModelError(f"MDSR for scales {', '.join(map(str, scales))}; only those for {known} can be used")
     scale = next((one for one in SCALES if one >= (wanted.scale or 0)), SCALES[-1])
+    parameters = {
+        "scale": scale,
+        "n_blocks": count(tensors, "body.{}.body.0.weight"),
+        "n_feats": shape(tensors, "head.0.weight")[0],
+    }
     return Recognised(
-        title="MDSR (EDSR-PyTorch keys)",
-        arch="mdsr",
-        parameters={
-            "scale": scale,
-            "n_blocks": count(tensors, "body.{}.body.0.weight"),
-            "n_feats": shape(tensors, "head.0.weight")[0],
-        },
-        tensors=in_levels(tensors, last="tail.0"),
+        "MDSR (EDSR-PyTorch keys)",
+        "mdsr",
+        parameters,
+        in_levels(tensors, last="tail.0"),
         scales=SCALES,
         notes=() if wanted.scale else (f"scale {scale} of {known} taken; --scale N says otherwise",),
     )
@@ -98,11 +100,12 @@ def vdsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     n_layers = count(tensors, "body.{}.0.weight")
     if n_colours != 3:
         raise ModelError(f"a VDSR with EDSR-PyTorch's keys takes RGB, and this one {n_colours} channels")
+    parameters = {"n_colours": 3, "n_feats": n_feats, "n_layers": n_layers}
     return Recognised(
-        title="VDSR (EDSR-PyTorch keys)",
-        arch="vdsr",
-        parameters={"n_colours": 3, "n_feats": n_feats, "n_layers": n_layers},
-        tensors=in_levels(tensors, first="body.0.0", last=f"body.{n_layers - 1}.0"),
+        "VDSR (EDSR-PyTorch keys)",
+        "vdsr",
+        parameters,
+        in_levels(tensors, first="body.0.0", last=f"body.{n_layers - 1}.0"),
     )
 
 
@@ -112,18 +115,14 @@ def rcan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     if not has(tensors, "head.0.weight", "body.0.body.0.body.0.weight", attention, "tail.1.weight"):
         return None
     narrow, n_feats = shape(tensors, attention)[:2]
-    return Recognised(
-        title="RCAN (authors' keys)",
-        arch="rcan",
-        parameters={
-            "scale": enlargement(tensors),
-            "n_groups": count(tensors, "body.{}.body.0.body.0.weight"),
-            "n_blocks": count(tensors, "body.0.body.{}.body.0.weight"),
-            "n_feats": n_feats,
-            "reduction": n_feats // narrow,
-        },
-        tensors=in_levels(tensors),
-    )
+    parameters = {
+        "scale": enlargement(tensors),
+        "n_groups": count(tensors, "body.{}.body.0.body.0.weight"),
+        "n_blocks": count(tensors, "body.0.body.{}.body.0.weight"),
+        "n_feats": n_feats,
+        "reduction": n_feats // narrow,
+    }
+    return Recognised("RCAN (authors' keys)", "rcan", parameters, in_levels(tensors))
 
 
 def rnan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
@@ -133,16 +132,17 @@ def rnan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     n_feats, n_colours, *_ = shape(tensors, "head.0.weight")
     scale = enlargement(tensors)
     others: tuple[Task, ...] = ("denoise", "dejpeg") if n_colours == 1 else ("denoise", "demosaic")
+    parameters = {
+        "scale": scale,
+        "n_colours": n_colours,
+        "n_groups": count(tensors, "body.{}.body.0.RA_RB1.0.body.0.weight") + NON_LOCAL,
+        "n_feats": n_feats,
+    }
     return Recognised(
-        title="RNAN (authors' keys)",
-        arch="rnan",
-        parameters={
-            "scale": scale,
-            "n_colours": n_colours,
-            "n_groups": count(tensors, "body.{}.body.0.RA_RB1.0.body.0.weight") + NON_LOCAL,
-            "n_feats": n_feats,
-        },
-        tensors=dict(tensors) if scale == 1 else in_levels(tensors),
+        "RNAN (authors' keys)",
+        "rnan",
+        parameters,
+        dict(tensors) if scale == 1 else in_levels(tensors),
         tasks=others if scale == 1 else ("sr",),
     )
 
@@ -155,19 +155,14 @@ def san(tensors: Tensors, wanted: Wanted) -> Recognised | None:
         return None
     narrow, n_feats = shape(tensors, attention)[:2]
     ours, dropped = renamed(tensors, SAN_UNUSED)
-    return Recognised(
-        title="SAN (authors' keys)",
-        arch="san",
-        parameters={
-            "scale": enlargement(tensors),
-            "n_groups": count(tensors, "RG.{}.conv_last.weight"),
-            "n_blocks": count(tensors, "RG.0.rcab.{}.conv_first.0.weight"),
-            "n_feats": n_feats,
-            "reduction": n_feats // narrow,
-        },
-        tensors=in_levels(ours),
-        dropped=dropped,
-    )
+    parameters = {
+        "scale": enlargement(tensors),
+        "n_groups": count(tensors, "RG.{}.conv_last.weight"),
+        "n_blocks": count(tensors, "RG.0.rcab.{}.conv_first.0.weight"),
+        "n_feats": n_feats,
+        "reduction": n_feats // narrow,
+    }
+    return Recognised("SAN (authors' keys)", "san", parameters, in_levels(ours), dropped=dropped)
 
 
 def csnln(tensors: Tensors, wanted: Wanted) -> Recognised | None:
@@ -179,15 +174,13 @@ def csnln(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     n_feats = shape(tensors, "head.0.0.weight")[0]
     projections = (PROJECTION, f"{PROJECTION}_2") if twice else (PROJECTION,)
     constants = {f"{name}.up_attention.escape_NaN": torch.tensor([ESCAPE]) for name in projections}
+    parameters = {
+        "scale": factor**2 if twice else factor,
+        "n_feats": n_feats,
+        "depth": shape(tensors, "tail.0.weight")[1] // n_feats,
+    }
     return Recognised(
-        title="CSNLN (authors' keys)",
-        arch="csnln",
-        parameters={
-            "scale": factor**2 if twice else factor,
-            "n_feats": n_feats,
-            "depth": shape(tensors, "tail.0.weight")[1] // n_feats,
-        },
-        tensors={**constants, **with_mean_shift(tensors, 1.0)},
+        "CSNLN (authors' keys)", "csnln", parameters, {**constants, **with_mean_shift(tensors, 1.0)}
     )
 
 

@@ -33,11 +33,12 @@ def mimo_unet(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     if not has(tensors, block.format(0), "AFFs.0.conv.0.main.0.weight", "SCM1.main.0.main.0.weight"):
         return None
     n_res = count(tensors, block)
+    parameters = {"n_res": n_res, "n_feats": shape(tensors, "feat_extract.0.main.0.weight")[0]}
     return Recognised(
-        title=f"{'MIMO-UNet+' if n_res == PLUS else 'MIMO-UNet'} (authors' keys)",
-        arch="mimo_unet",
-        parameters={"n_res": n_res, "n_feats": shape(tensors, "feat_extract.0.main.0.weight")[0]},
-        tensors=dict(tensors),
+        f"{'MIMO-UNet+' if n_res == PLUS else 'MIMO-UNet'} (authors' keys)",
+        "mimo_unet",
+        parameters,
+        dict(tensors),
         tasks=("deblur",),
     )
 
@@ -59,16 +60,12 @@ def srgan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
         f"{upsampling}.{{}}": "tail",
     }
     ours = renamed(tensors, names)[0]
-    return Recognised(
-        title="SRGAN generator (leftthomas's keys)",
-        arch="srgan",
-        parameters={
-            "scale": enlargement(ours, "upsample.{}.weight", step=3),
-            "n_blocks": n_blocks,
-            "n_feats": shape(ours, "head.0.weight")[0],
-        },
-        tensors=with_counters(ours),
-    )
+    parameters = {
+        "scale": enlargement(ours, "upsample.{}.weight", step=3),
+        "n_blocks": n_blocks,
+        "n_feats": shape(ours, "head.0.weight")[0],
+    }
+    return Recognised("SRGAN generator (leftthomas's keys)", "srgan", parameters, with_counters(ours))
 
 
 def srresnet(tensors: Tensors, wanted: Wanted) -> Recognised | None:
@@ -76,16 +73,11 @@ def srresnet(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     if not has(tensors, "conv_input.weight", "residual.0.in1.weight", "bn_mid.weight", "upscale4x.0.weight"):
         return None
     ours, dropped = renamed(tensors, SRRESNET_UNUSED)
-    return Recognised(
-        title="SRResNet (twtygqyy's keys)",
-        arch="srresnet",
-        parameters={
-            "n_blocks": count(tensors, "residual.{}.in1.weight"),
-            "n_feats": shape(tensors, "conv_input.weight")[0],
-        },
-        tensors=ours,
-        dropped=dropped,
-    )
+    parameters = {
+        "n_blocks": count(tensors, "residual.{}.in1.weight"),
+        "n_feats": shape(tensors, "conv_input.weight")[0],
+    }
+    return Recognised("SRResNet (twtygqyy's keys)", "srresnet", parameters, ours, dropped=dropped)
 
 
 def vdsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
@@ -98,12 +90,8 @@ def vdsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     n_inner = count(tensors, "residual_layer.{}.conv.weight")
     inner = {f"residual_layer.{i}.conv": f"body.{i + 1}.0" for i in range(n_inner)}
     names = {"input": "body.0.0", **inner, "output": f"body.{n_inner + 1}.0"}
-    return Recognised(
-        title="VDSR (pytorch-vdsr keys)",
-        arch="vdsr",
-        parameters={"n_colours": 1, "n_feats": n_feats, "n_layers": n_inner + 2},
-        tensors=with_biases(renamed(tensors, names)[0]),
-    )
+    parameters = {"n_colours": 1, "n_feats": n_feats, "n_layers": n_inner + 2}
+    return Recognised("VDSR (pytorch-vdsr keys)", "vdsr", parameters, with_biases(renamed(tensors, names)[0]))
 
 
 LAYOUTS = (mimo_unet, srgan, srresnet, vdsr)

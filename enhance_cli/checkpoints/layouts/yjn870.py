@@ -18,11 +18,12 @@ def arcnn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     if not has(tensors, *(f"base.{i}.weight" for i in range(6)), "last.weight"):
         return None
     fast = "base.6.weight" in tensors
+    parameters = {"n_colours": n_colours(tensors, "base.0.weight"), "fast": fast}
     return Recognised(
-        title=f"{'Fast ' if fast else ''}AR-CNN (ARCNN-pytorch keys)",
-        arch="arcnn",
-        parameters={"n_colours": n_colours(tensors, "base.0.weight"), "fast": fast},
-        tensors=dict(tensors),
+        f"{'Fast ' if fast else ''}AR-CNN (ARCNN-pytorch keys)",
+        "arcnn",
+        parameters,
+        dict(tensors),
         tasks=("dejpeg",),
     )
 
@@ -32,16 +33,12 @@ def espcn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     if not has(tensors, "first_part.0.weight", "first_part.2.weight", "last_part.0.weight"):
         return None
     colours = n_colours(tensors, "first_part.0.weight")
-    return Recognised(
-        title="ESPCN (ESPCN-pytorch keys)",
-        arch="espcn",
-        parameters={
-            "scale": isqrt(shape(tensors, "last_part.0.weight")[0] // colours),
-            "n_colours": colours,
-            "n_feats": [shape(tensors, f"first_part.{i}.weight")[0] for i in (0, 2)],
-        },
-        tensors=dict(tensors),
-    )
+    parameters = {
+        "scale": isqrt(shape(tensors, "last_part.0.weight")[0] // colours),
+        "n_colours": colours,
+        "n_feats": [shape(tensors, f"first_part.{i}.weight")[0] for i in (0, 2)],
+    }
+    return Recognised("ESPCN (ESPCN-pytorch keys)", "espcn", parameters, dict(tensors))
 
 
 def fsrcnn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
@@ -58,19 +55,21 @@ def fsrcnn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
         raise ModelError(
             "an FSRCNN file does not tell its scale; say --arch-option scale=2, 3 or 4, as it was trained"
         )
+    # A convolution and its PReLU count each; shrinking and expanding are no mappings.
+    n_mappings = count(tensors, "mid_part.{}.weight") // 2 - 2
     note = "scale assumed to be the one asked for; --arch-option scale=N says otherwise"
+    parameters = {
+        "scale": int(scale),
+        "n_colours": n_colours(tensors, "first_part.0.weight"),
+        "n_feats": shape(tensors, "first_part.0.weight")[0],
+        "n_shrunk": shape(tensors, "mid_part.0.weight")[0],
+        "n_mappings": n_mappings,
+    }
     return Recognised(
-        title="FSRCNN (FSRCNN-pytorch keys)",
-        arch="fsrcnn",
-        parameters={
-            "scale": int(scale),
-            "n_colours": n_colours(tensors, "first_part.0.weight"),
-            "n_feats": shape(tensors, "first_part.0.weight")[0],
-            "n_shrunk": shape(tensors, "mid_part.0.weight")[0],
-            # A convolution and its PReLU count each; shrinking and expanding are no mappings.
-            "n_mappings": count(tensors, "mid_part.{}.weight") // 2 - 2,
-        },
-        tensors=dict(tensors),
+        "FSRCNN (FSRCNN-pytorch keys)",
+        "fsrcnn",
+        parameters,
+        dict(tensors),
         options=("scale",),
         notes=(note,) if told is None else (),
     )
@@ -81,16 +80,12 @@ def srcnn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     if set(tensors) != {f"{layer}.{kind}" for layer in SRCNN_LAYERS for kind in ("weight", "bias")}:
         return None
     shapes = [shape(tensors, f"{layer}.weight") for layer in SRCNN_LAYERS]
-    return Recognised(
-        title="SRCNN (SRCNN-pytorch keys)",
-        arch="srcnn",
-        parameters={
-            "n_colours": n_colours(tensors, "conv1.weight"),
-            "kernels": [size for *_, size in shapes],
-            "n_feats": [n_out for n_out, *_ in shapes[:2]],
-        },
-        tensors=dict(tensors),
-    )
+    parameters = {
+        "n_colours": n_colours(tensors, "conv1.weight"),
+        "kernels": [size for *_, size in shapes],
+        "n_feats": [n_out for n_out, *_ in shapes[:2]],
+    }
+    return Recognised("SRCNN (SRCNN-pytorch keys)", "srcnn", parameters, dict(tensors))
 
 
 LAYOUTS = (arcnn, espcn, fsrcnn, srcnn)
