@@ -31,8 +31,8 @@ sys.path.insert(0, str(REPO))
 
 from enhance_cli.arch.registry import ARCHITECTURES  # noqa: E402
 from enhance_cli.checkpoints import catalog  # noqa: E402
-from enhance_cli.checkpoints.layouts.contract import Wanted  # noqa: E402
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights  # noqa: E402
+from enhance_cli.checkpoints.wanted import Wanted  # noqa: E402
 from enhance_cli.degrade.bicubic import modcrop, shrink  # noqa: E402
 from enhance_cli.degrade.jpeg import compress  # noqa: E402
 from enhance_cli.engine import runner  # noqa: E402

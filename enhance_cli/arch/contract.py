@@ -1,12 +1,13 @@
-"""What the engine must know of a network: its quirks, as data."""
+"""What the engine must know of a network: its quirks, as data.  No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from torch import nn
+if TYPE_CHECKING:  # whoever only asks for a spec's words needs no torch
+    from torch import nn
 
 Task = Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"]
 Colour = Literal["y", "gray", "rgb"]

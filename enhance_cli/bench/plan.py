@@ -14,8 +14,8 @@ from enhance_cli.bench.datasets.known import KNOWN_SETS
 from enhance_cli.bench.protocols.choice import PROTOCOLS, SIGMAS, Values, settings
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.checkpoints import catalog
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import UsageError
 
 BASELINE_ONLY = "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
+from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,10 @@ def read_catalog(path: Path) -> tuple[Weights, ...]:
     if set(document) - {"weights"} or not isinstance(tables, list):
         raise ModelError(f"{path} must hold [[weights]] tables and nothing else")
     records = tuple(_record(table, f"{path}, weights {number}") for number, table in enumerate(tables, 1))
-    _check_names(records, path)
+    names = [record.name for record in records]
+    for name in names:
+        if names.count(name) > 1:
+            raise ModelError(f"{path}: two weights are named {name!r}; rename one")
     return records
 
 
@@ -140,65 +144,51 @@ def _record(table: Any, where: str) -> Weights:
         if key not in table and field.default is MISSING:
             raise ModelError(f"{where}: key {key!r} is missing")
     for key, value in table.items():
-        if not _valid(key, value):
-            raise ModelError(f"{where}: {key} = {value!r} is not {EXPECTED[key]}")
+        fits, expected = EXPECTED[key]
+        if not fits(value):
+            raise ModelError(f"{where}: {key} = {value!r} is not {expected}")
     if "condition_range" in table:
         low, high = table["condition_range"]
         table = {**table, "condition_range": (float(low), float(high))}
     return Weights(**table)
 
 
-EXPECTED = {
-    "name": "a non-empty string",
-    "file": "a plain file name that ends in .safetensors",
-    "sha256": "64 lower-case hex digits",
-    "arch": "a non-empty string",
-    "task": f"one of {', '.join(TASKS)}",
-    "scale": "a positive whole number",
-    "colour": f"one of {', '.join(COLOURS)}",
-    "condition_range": "two rising numbers",
-    "tier": f"one of {', '.join(TIERS)}",
-    "licence": "a non-empty string",
-    "parameters": "a positive whole number",
-    "summary": "a non-empty string",
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value > 0  # bool is an int to Python, not to a reader of the catalog
+
+
+def _is_hash(value: Any) -> bool:
+    return _is_text(value) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+def _is_range(value: Any) -> bool:
+    numbers = isinstance(value, list) and all(type(end) in (int, float) for end in value)
+    return numbers and len(value) == 2 and value[0] < value[1]
+
+
+def _is_file(value: Any) -> bool:
+    plain = _is_text(value) and Path(value).name == value and "\\" not in value
+    return plain and value.endswith(".safetensors")
+
+
+TEXT = (_is_text, "a non-empty string")
+COUNT = (_is_count, "a positive whole number")
+EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": TEXT,
+    "file": (_is_file, "a plain file name that ends in .safetensors"),
+    "sha256": (_is_hash, "64 lower-case hex digits"),
+    "arch": TEXT,
+    "task": (TASKS.__contains__, f"one of {', '.join(TASKS)}"),
+    "scale": COUNT,
+    "colour": (COLOURS.__contains__, f"one of {', '.join(COLOURS)}"),
+    "condition_range": (_is_range, "two rising numbers"),
+    "tier": (TIERS.__contains__, f"one of {', '.join(TIERS)}"),
+    "licence": TEXT,
+    "parameters": COUNT,
+    "summary": TEXT,
 }
-
-
-def _valid(key: str, value: Any) -> bool:
-    match key:
-        case "scale" | "parameters":
-            return _is_number(value, int) and value > 0
-        case "condition_range":
-            return (
-                isinstance(value, list)
-                and len(value) == 2
-                and all(_is_number(end, (int, float)) for end in value)
-                and value[0] < value[1]
-            )
-    if not isinstance(value, str) or not value:
-        return False
-    match key:
-        case "file":
-            return Path(value).name == value and "\\" not in value and value.endswith(".safetensors")
-        case "sha256":
-            return len(value) == 64 and set(value) <= set("0123456789abcdef")
-        case "task":
-            return value in TASKS
-        case "colour":
-            return value in COLOURS
-        case "tier":
-            return value in TIERS
-    return True
-
-
-def _is_number(value: Any, kind: type | tuple[type, ...]) -> bool:
-    # bool is an int to Python, not to a reader of the catalog
-    return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _check_names(records: tuple[Weights, ...], path: Path) -> None:
-    seen: set[str] = set()
-    for record in records:
-        if record.name in seen:
-            raise ModelError(f"{path}: two weights are named {record.name!r}; rename one")
-        seen.add(record.name)
+"""Key of a table -> whether a value can stand there, and what can."""

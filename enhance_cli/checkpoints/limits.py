@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from enhance_cli.errors import ModelError
 
-MAX_PICKLE = 64 << 20
-"""Bytes of one pickle. Storages lie outside of it: RCAN with 1632 tensors, the most known, needs 0.2 MB."""
-MAX_OPCODES = 1 << 22
-"""Instructions of one pickle. RCAN needs 60 thousand; hostile ones cost about 100 bytes each, so 0.5 GB."""
+MAX_PICKLE = 4 << 20
+"""Bytes of one pickle. Storages lie outside of it: RCAN with 1632 tensors, the most known, needs 0.2 MB, and
+with its optimizer 0.7. Hostile ones take about 100 times as much memory, and a second for each MB."""
 MAX_ELEMENTS = 1 << 27
 """Numbers in all tensors together, if the file is not itself that long: three times the largest network known
 (EDSR, 43 million), 0.5 GB in float32. It stops views of stride 0, sparse datasets and compressed zeros."""

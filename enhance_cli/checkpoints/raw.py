@@ -19,9 +19,6 @@ from enhance_cli.checkpoints.matlab import read_matconvnet
 from enhance_cli.checkpoints.torchfile import read_legacy, read_zip
 from enhance_cli.errors import ModelError
 
-PARALLEL = "module."
-"""What DataParallel puts before every key."""
-
 HEAD = 4096
 """Bytes that the kind is told from."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -49,8 +46,8 @@ class Raw:
     """What a checkpoint holds, whoever wrote it."""
 
     tensors: dict[str, Tensor]
-    """Contiguous, on the CPU, in the type they are stored in, by the file's own keys; wrappers and "module."
-    removed. Values are not looked at: they may be NaN.
+    """Contiguous, on the CPU, in the type they are stored in, by the file's own keys; dicts around them are
+    undone. Values are not looked at: they may be NaN.
     """
     metadata: dict[str, str]
     """Of safetensors; empty for other kinds."""
@@ -65,7 +62,7 @@ def read_raw(path: Path) -> Raw:
     try:
         raw = _read(path)
         _check_names(raw.tensors)
-        return Raw(_without_parallel(raw.tensors), raw.metadata)
+        return raw
     except OSError as error:
         reason = error.strerror or shown(error)
         raise ModelError(f"cannot read weights file {path}: {reason}; check the path") from error
@@ -148,9 +145,3 @@ def _check_names(tensors: dict[str, Tensor]) -> None:
     for key in tensors:
         if len(key) > MAX_KEY or not key.isprintable():
             raise ModelError(f"names a weight {shown(key)}; it is damaged or hostile")
-
-
-def _without_parallel(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    if not all(key.startswith(PARALLEL) for key in tensors):
-        return tensors
-    return {key.removeprefix(PARALLEL): tensor for key, tensor in tensors.items()}

@@ -10,29 +10,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
 
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 
-from enhance_cli.arch.contract import Architecture, ArchSpec, Parameters, Task
-from enhance_cli.checkpoints.bounds import check_depth, check_numbers, check_scale, check_types
+from enhance_cli.arch.contract import ArchSpec, Parameters, Task
+from enhance_cli.checkpoints.build import built, check_types, fill
 from enhance_cli.checkpoints.catalog import Weights
-from enhance_cli.checkpoints.layouts.contract import Recognised, Wanted
-from enhance_cli.checkpoints.limits import shown
+from enhance_cli.checkpoints.header import CHOSEN_FOR, header_of
+from enhance_cli.checkpoints.layouts.contract import Recognised
 from enhance_cli.checkpoints.raw import Raw, read_raw
 from enhance_cli.checkpoints.recognise import recognise
 from enhance_cli.checkpoints.store import path_of, sha256_of
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 from enhance_cli.imaging.files import write_atomic
-
-REQUIRED = ("parameters", "task")
-"""Metadata that a file with "arch", one of ours, must have as well; everything else is free."""
-
-
-CHOSEN_FOR = "chosen_for"
-"""Metadata of a converted file; see `LoadedNet.chosen_for`."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +65,7 @@ class LoadedNet:
             return None
         words = [f"{key} {value}" for key, value in self.parameters.items()]
         if self.dropped:
-            words.append(f"{len(self.dropped)} keys without influence dropped")
+            words.append(f"{len(self.dropped)} keys dropped")
         return f"{self.title}: {', '.join((*words, *self.notes))}"
 
 
@@ -143,11 +135,11 @@ def _for_disk(key: str, value: Tensor, half: bool) -> Tensor:
 
 def _loaded(path: Path, raw: Raw, *, name: str, sha256: str, wanted: Wanted | None = None) -> LoadedNet:
     wanted = wanted or Wanted()
+    ours = "arch" in raw.metadata
     try:
-        check_types(raw.tensors)
-        found = _ours(raw, wanted) if "arch" in raw.metadata else recognise(raw.tensors, wanted)
-        module, spec = _built(found)
-        _fill(module, found.tensors)
+        found = _ours(raw, wanted) if ours else recognise(raw.tensors, wanted)
+        module, spec = built(found)
+        fill(module, found.tensors)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
     task = wanted.task or found.tasks[0]
@@ -164,7 +156,7 @@ def _loaded(path: Path, raw: Raw, *, name: str, sha256: str, wanted: Wanted | No
         tasks=found.tasks,
         chosen_for=found.chosen_for,
         scales=found.scales,
-        title=None if "arch" in raw.metadata else found.title,
+        title=None if ours else found.title,
         dropped=found.dropped,
         notes=found.notes,
     )
@@ -172,93 +164,17 @@ def _loaded(path: Path, raw: Raw, *, name: str, sha256: str, wanted: Wanted | No
 
 def _ours(raw: Raw, wanted: Wanted) -> Recognised:
     """What a file of ours says about itself."""
-    metadata = raw.metadata
-    for key in REQUIRED:
-        if key not in metadata:
-            raise ModelError(f"it has no metadata {key!r}; write it with enhance train, or give another file")
-    tasks = _tasks(metadata)
-    if wanted.task is not None and wanted.task not in tasks:
-        raise ModelError(f"it is for {' and '.join(tasks)}, not for {wanted.task}")
+    check_types(raw.tensors)
+    header = header_of(raw.metadata)
+    if wanted.task is not None and wanted.task not in header.tasks:
+        raise ModelError(f"it is for {' and '.join(header.tasks)}, not for {wanted.task}")
     if wanted.options:
         raise ModelError("it says itself what it holds; leave out --arch-option")
     return Recognised(
-        title=metadata["arch"],
-        arch=metadata["arch"],
-        parameters=_parameters(metadata["parameters"]),
+        title=header.arch,
+        arch=header.arch,
+        parameters=header.parameters,
         tensors=raw.tensors,
-        tasks=tasks,
-        chosen_for=_chosen_for(metadata),
+        tasks=header.tasks,
+        chosen_for=header.chosen_for,
     )
-
-
-def _tasks(metadata: Mapping[str, str]) -> tuple[Task, ...]:
-    """The main task first, then the others that converted files may name."""
-    others = metadata.get("tasks", "").split()
-    tasks = (metadata["task"], *(task for task in others if task != metadata["task"]))
-    for task in tasks:
-        if task not in get_args(Task):
-            raise ModelError(f"unknown task {shown(task)!r}; known: {', '.join(get_args(Task))}")
-    return cast("tuple[Task, ...]", tasks)
-
-
-def _chosen_for(metadata: Mapping[str, str]) -> float | None:
-    if CHOSEN_FOR not in metadata:
-        return None
-    try:
-        return float(metadata[CHOSEN_FOR])
-    except ValueError as error:
-        raise ModelError(f"metadata {CHOSEN_FOR!r} is no number: {shown(metadata[CHOSEN_FOR])}") from error
-
-
-def _parameters(text: str) -> Parameters:
-    try:
-        parameters = json.loads(text)
-    except (ValueError, RecursionError) as error:  # also for numbers and nesting without end
-        raise ModelError(f"metadata 'parameters' is not JSON: {shown(text)!r}") from error
-    if not isinstance(parameters, dict):
-        raise ModelError(f"metadata 'parameters' must be a JSON object, not {shown(text)!r}")
-    check_numbers(parameters)
-    return parameters
-
-
-def _built(found: Recognised) -> tuple[nn.Module, ArchSpec]:
-    """The network without storage: what a file claims of sizes costs nothing until its tensors are there."""
-    architecture = _architecture(found.arch)
-    check_depth(architecture, found.parameters, len(found.tensors))
-    try:
-        with torch.device("meta"):
-            module = architecture.build(**found.parameters)
-        spec = architecture.spec(**found.parameters)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
-        raise ModelError(
-            f"parameters {shown(found.parameters)} do not fit network {found.arch!r}: {shown(error)}"
-        ) from error
-    check_scale(spec)
-    return module, spec
-
-
-def _architecture(arch: str) -> Architecture:
-    # Inside the function: writing a file and the record above need none of the networks.
-    from enhance_cli.arch.registry import ARCHITECTURES
-
-    if arch not in ARCHITECTURES:
-        raise ModelError(f"unknown network {shown(arch)!r}; known: {', '.join(sorted(ARCHITECTURES))}")
-    return ARCHITECTURES[arch]
-
-
-def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Give the module its tensors; ModelError names the first that is missing, extra or unfit."""
-    state = module.state_dict()
-    for key, own in state.items():
-        if key not in tensors:
-            raise ModelError(f"weight {key!r} is missing; the others do not describe a network without it")
-        given = tensors[key]
-        if given.shape != own.shape:
-            shapes = f"{tuple(given.shape)} instead of {tuple(own.shape)}"
-            raise ModelError(f"weight {key!r} has shape {shapes}; it does not go with the others")
-        if not torch.isfinite(given.float()).all():
-            raise ModelError(f"weight {key!r} holds NaN or Inf; the training that wrote it failed")
-    extra = next((key for key in tensors if key not in state), None)
-    if extra is not None:
-        raise ModelError(f"weight {extra!r} is none that its network has")
-    module.load_state_dict(dict(tensors), assign=True)

@@ -22,7 +22,7 @@ import typer
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.checkpoints.catalog import ENSEMBLED
-from enhance_cli.checkpoints.layouts.contract import Wanted
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.cli.console import BatchConsole
 from enhance_cli.cli.inputs import find_inputs, split_output
 from enhance_cli.cli.options import Common, arch_options

@@ -144,8 +144,8 @@ def verify(json: Json = False) -> None:
 
 
 def _load(file: Path, task: Task | None, scale: float | None, options: list[str] | None) -> LoadedNet:
-    from enhance_cli.checkpoints.layouts.contract import Wanted
     from enhance_cli.checkpoints.reader import load_file
+    from enhance_cli.checkpoints.wanted import Wanted
     from enhance_cli.errors import UsageError
 
     if scale is not None and not 1 <= scale < math.inf:

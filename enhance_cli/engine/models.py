@@ -9,8 +9,8 @@ from pathlib import Path
 from enhance_cli.arch.contract import Task
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.catalog import Weights
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import load_file, load_weights
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.engine.progress import WeightsUsed
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings

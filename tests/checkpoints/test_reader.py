@@ -13,9 +13,9 @@ from enhance_cli.arch.contract import Architecture
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints import reader
 from enhance_cli.checkpoints.catalog import find
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.reader import load_file, load_weights, save_converted, save_file
 from enhance_cli.checkpoints.store import sha256_of
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError, WriteError
 
 

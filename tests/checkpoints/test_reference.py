@@ -8,10 +8,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file as read_tensors
 
-from enhance_cli.checkpoints import reader
-from enhance_cli.checkpoints.layouts.contract import Wanted
+from enhance_cli.checkpoints.build import built
 from enhance_cli.checkpoints.reader import load_file
 from enhance_cli.checkpoints.recognise import recognise
+from enhance_cli.checkpoints.wanted import Wanted
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared/reference"
 pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="no ../shared folder beside this checkout")
@@ -50,7 +50,7 @@ def test_the_network_has_exactly_the_published_keys_shapes_and_parameters(name):
         }
     found = recognise(tensors, Wanted(scale=3))
     assert recognise(tensors, Wanted(scale=3, task=found.tasks[-1])).arch == found.arch
-    module, _ = reader._built(found)
+    module, _ = built(found)
     expected = {key: value.shape for key, value in module.state_dict().items()}
     assert {key: value.shape for key, value in found.tensors.items()} == expected
     # Ours have a bias everywhere and the mean shift in the file; what has no influence is only in theirs.

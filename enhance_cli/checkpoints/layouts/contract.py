@@ -4,45 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from math import isfinite, isqrt, nan
+from dataclasses import dataclass
+from math import isqrt
 
 import torch
 from torch import Tensor
 
 from enhance_cli.arch.blocks import MeanShift
 from enhance_cli.arch.contract import Parameters, Task
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 
 Tensors = Mapping[str, Tensor]
 """A checkpoint's tensors by its own keys, wrappers such as "module." already removed."""
+Names = Mapping[str, str | None]
+"""Beginnings of keys, to the next dot, -> ours; None drops them.  "{}" stands for a number on both sides."""
+MAX_WORDS = 8
+"""Between the dots of a beginning."""
+LARGEST_UNIT_MEAN = 2.0
+"""Means of values in 0..1 lie below it, even trained ones, and those of 0..255 far above."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What the user said besides the file; a layout takes from it what the file leaves open."""
-
-    task: Task | None = None
-    scale: float | None = None
-    """Enlargement asked for, for files that hold several."""
-    condition: float | None = None
-    """Strength asked for (noise sigma 0..255), for files that hold a network for each."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """`--arch-option NAME=VALUE`, for hyper-parameters that shapes do not reveal."""
-
-    def number(self, name: str, default: float) -> float:
-        """The option as a finite number; ModelError if it is none."""
-        text = self.options.get(name)
-        try:
-            number = default if text is None else float(text)
-        except ValueError:
-            number = nan
-        if not isfinite(number):
-            raise ModelError(f"--arch-option {name}={text} is not a number; write it like {name}={default:g}")
-        return number
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Recognised:
     """What a foreign file holds."""
 
@@ -53,7 +36,7 @@ class Recognised:
     parameters: Parameters
     tensors: dict[str, Tensor]
     """All of the network's, under our keys; values in the scale that our network works in."""
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task, ...] = ("sr",)
     """What such weights are published for; the first is taken where nobody says."""
     chosen_for: float | None = None
     """Strength of the network that was taken out of a file with several."""
@@ -67,22 +50,39 @@ class Recognised:
     """What had to be assumed, one line each, with the option that says otherwise."""
 
 
-Rule = tuple[str, str | Callable[[re.Match[str]], str]]
-"""A regular expression for whole keys, and what `re.sub` puts in their place."""
-
-LARGEST_UNIT_MEAN = 2.0
-"""Means of values in 0..1 lie below it, even trained ones, and those of 0..255 far above."""
-
 Layout = Callable[[Tensors, Wanted], Recognised | None]
 """None: the keys are not of this layout.  ModelError: they are, but the file cannot be used as it is."""
 
 
-def count(tensors: Tensors, pattern: str) -> int:
-    """How many of pattern.format(0), pattern.format(1), ... there are in a row."""
+def has(tensors: Tensors, *keys: str) -> bool:
+    """Whether all these keys are there."""
+    return all(key in tensors for key in keys)
+
+
+def count(tensors: Tensors, pattern: str, first: int = 0) -> int:
+    """How many of pattern.format(first), pattern.format(first + 1), ... there are in a row."""
     n = 0
-    while pattern.format(n) in tensors:
+    while pattern.format(first + n) in tensors:
         n += 1
     return n
+
+
+def shape(tensors: Tensors, key: str, n_dims: int = 4) -> tuple[int, ...]:
+    """The tensor's shape; ModelError if it is not there or has another number of axes."""
+    if key not in tensors:
+        raise ModelError(f"weight {key!r} is missing")
+    found = tuple(tensors[key].shape)
+    if len(found) != n_dims or 0 in found:
+        raise ModelError(f"weight {key!r} has shape {found}, which fits no network known")
+    return found
+
+
+def n_colours(tensors: Tensors, key: str) -> int:
+    """Input channels of the first convolution; ModelError unless it takes one colour or RGB."""
+    found = shape(tensors, key)[1]
+    if found not in (1, 3):
+        raise ModelError(f"weight {key!r} takes {found} channels; pictures here have 1 or 3")
+    return found
 
 
 def enlargement(tensors: Tensors, pattern: str = "tail.0.{}.weight", step: int = 2) -> int:
@@ -94,26 +94,29 @@ def enlargement(tensors: Tensors, pattern: str = "tail.0.{}.weight", step: int =
     return factor
 
 
-def renamed(tensors: Tensors, *rules: Rule) -> dict[str, Tensor]:
-    """Keys rewritten by the first regular expression of (pattern, replacement) that matches them whole."""
-    return {_rewritten(key, rules): tensor for key, tensor in tensors.items()}
+def renamed(tensors: Tensors, names: Names) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors under our keys, and the keys that are dropped.
 
-
-def basicsr_frame(n_body: int) -> tuple[tuple[str, str], ...]:
-    """Rules from BasicSR's names to EDSR-PyTorch's for all but the n_body parts of the body itself."""
-    return (
-        (r"conv_first\.(.*)", r"head.0.\1"),
-        (r"conv_after_body\.(.*)", rf"body.{n_body}.\1"),
-        (r"upsample\.(.*)", r"tail.0.\1"),
-        (r"conv_last\.(.*)", r"tail.1.\1"),
-    )
-
-
-def _rewritten(key: str, rules: tuple[Rule, ...]) -> str:
-    for pattern, replacement in rules:
-        if re.fullmatch(pattern, key):
-            return re.sub(pattern, replacement, key)
-    return key
+    The longest beginning without "{}" counts, else the first with it that fits; other keys stay as they are.
+    """
+    patterns = {
+        re.compile(re.escape(name).replace(r"\{\}", r"(\d+)") + r"(?=\.|$)"): ours
+        for name, ours in names.items()
+        if "{}" in name
+    }
+    found, dropped = {}, []
+    for key, tensor in tensors.items():
+        words = key.split(".")[:MAX_WORDS]
+        starts = (".".join(words[:n]) for n in range(len(words), 0, -1))
+        start = next((one for one in starts if one in names), None)
+        match = None if start else next((m for one in patterns if (m := one.match(key))), None)
+        start = match[0] if match else start or ""
+        ours = patterns[match.re] if match else names.get(start, "")
+        if ours is None:
+            dropped.append(key)
+        else:
+            found[ours.format(*(match.groups() if match else ())) + key[len(start) :]] = tensor
+    return found, tuple(dropped)
 
 
 def with_mean_shift(tensors: Tensors, value_range: float = 255.0) -> dict[str, Tensor]:
@@ -142,25 +145,7 @@ def in_levels(tensors: Tensors, *, first: str = "head.0", last: str = "tail.1") 
     return {key: tensor * factors[key] if key in factors else tensor for key, tensor in tensors.items()}
 
 
-def shape(tensors: Tensors, key: str, n_dims: int = 4) -> tuple[int, ...]:
-    """The tensor's shape; ModelError if it is not there or has another number of axes."""
-    if key not in tensors:
-        raise ModelError(f"weight {key!r} is missing")
-    found = tuple(tensors[key].shape)
-    if len(found) != n_dims or 0 in found:
-        raise ModelError(f"weight {key!r} has shape {found}, which fits no network known")
-    return found
-
-
-def n_colours(tensors: Tensors, key: str) -> int:
-    """Input channels of the first convolution; ModelError unless it takes one colour or RGB."""
-    found = shape(tensors, key)[1]
-    if found not in (1, 3):
-        raise ModelError(f"weight {key!r} takes {found} channels; pictures here have 1 or 3")
-    return found
-
-
-def zeros_for_batches(tensors: Tensors) -> dict[str, Tensor]:
+def with_counters(tensors: Tensors) -> dict[str, Tensor]:
     """The tensors with the batch counters that files older than PyTorch 0.4 do not have."""
     counters = {
         key.replace("running_mean", "num_batches_tracked"): torch.tensor(0)
@@ -168,3 +153,13 @@ def zeros_for_batches(tensors: Tensors) -> dict[str, Tensor]:
         if key.endswith("running_mean")
     }
     return {**counters, **tensors}
+
+
+def with_biases(tensors: Tensors) -> dict[str, Tensor]:
+    """The tensors with biases of zero for the convolutions that have none."""
+    zeros = {
+        key.replace("weight", "bias"): torch.zeros(one.shape[:1], dtype=one.dtype)
+        for key, one in tensors.items()
+        if one.ndim == 4
+    }
+    return {**zeros, **tensors}

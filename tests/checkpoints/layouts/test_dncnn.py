@@ -3,8 +3,7 @@ import torch
 
 from enhance_cli.arch.dncnn import DnCNN
 from enhance_cli.arch.fdncnn import FDnCNN
-from enhance_cli.checkpoints.layouts.chain import read_chain
-from enhance_cli.checkpoints.layouts.dncnn import LAYOUTS, SAOYAN_EPS
+from enhance_cli.checkpoints.layouts.kair import LAYOUTS, SAOYAN_EPS, read_chain
 from enhance_cli.checkpoints.recognise import recognise
 from enhance_cli.errors import ModelError
 

@@ -4,8 +4,8 @@ import torch
 from enhance_cli.arch.blocks import RGB_MEAN
 from enhance_cli.arch.edsr import EDSR
 from enhance_cli.arch.vdsr import VDSR
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.recognise import recognise
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 
 KNOWN = {"scale": 3, "n_blocks": 2, "n_feats": 8}

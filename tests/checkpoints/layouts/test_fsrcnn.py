@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from enhance_cli.arch.fsrcnn import FSRCNN
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.recognise import recognise
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 
 

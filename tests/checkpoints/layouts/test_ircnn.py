@@ -3,8 +3,8 @@ import torch
 
 from enhance_cli.arch.dncnn import DnCNN
 from enhance_cli.arch.ircnn import IRCNN
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.recognise import recognise
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 
 
@@ -70,5 +70,7 @@ def test_without_a_strength_the_file_asks_for_it():
 
 
 def test_other_numbers_of_networks_mean_unknown_levels():
-    with pytest.raises(ModelError, match="no network known"):
+    with pytest.raises(ModelError, match=r"holds several networks.*'0', '1', .*--arch-option prefix=NAME"):
         recognise(of_levels(24), Wanted(condition=10))
+    found = recognise(of_levels(24), Wanted(options={"prefix": "7"}))
+    assert found.tensors["model.0.bias"][0] == 7

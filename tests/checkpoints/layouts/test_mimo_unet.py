@@ -3,8 +3,8 @@ import torch
 
 from enhance_cli.arch.mimo_unet import MIMOUNet
 from enhance_cli.arch.registry import ARCHITECTURES
-from enhance_cli.checkpoints.layouts.contract import Wanted
 from enhance_cli.checkpoints.recognise import recognise
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 
 
