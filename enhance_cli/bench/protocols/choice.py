@@ -13,6 +13,7 @@ from pathlib import Path
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.protocols import sr
 from enhance_cli.bench.protocols.blur import MotionBlur
+from enhance_cli.bench.protocols.camera import CameraNoise, CameraShake
 from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import Jpeg, JpegColour, JpegLuma
@@ -117,8 +118,10 @@ PROTOCOLS: dict[str, Protocol] = {
     "jpeg-photo": Protocol(("dejpeg",), partial(_jpeg, PhotoJpeg)),
     "awgn": Protocol(("denoise",), partial(_noise, "awgn")),
     "awgn-8bit": Protocol(("denoise",), partial(_noise, "awgn-8bit")),
+    "camera-noise": Protocol(("denoise",), lambda task, values: [CameraNoise()]),
     "motion": Protocol(("deblur",), lambda task, values: [MotionBlur()]),
     "levin": Protocol(("deblur",), _levin),
+    "shake": Protocol(("deblur",), lambda task, values: [CameraShake()]),
     "bayer": Protocol(("demosaic",), lambda task, values: [Mosaic()]),
     "clean": Protocol(("dejpeg", "denoise", "deblur"), lambda task, values: [Undamaged(task)]),
     "real": Protocol(("sr", "denoise", "deblur"), _real),
