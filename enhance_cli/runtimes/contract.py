@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from enhance_cli.arch.contract import ArchSpec
 
 if TYPE_CHECKING:
+    # Not even NumPy: the command line takes its choices from here.
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
 Precision = Literal["float32", "bfloat16", "float16"]
 Backend = Literal["torch", "openvino", "onnxruntime"]
-Batch = NDArray[np.float32]
+Batch: TypeAlias = "NDArray[np.float32]"
 """(N, C, H, W), C = 3 (RGB) or 1."""
 
 
