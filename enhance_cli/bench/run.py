@@ -24,18 +24,15 @@ from enhance_cli.bench.protocols.contract import (
 from enhance_cli.bench.report import Cost, Row, Score
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine.ensemble import SYMMETRIES
-from enhance_cli.engine.inspect import all_parameters, n_parameters, work_per_megapixel
-from enhance_cli.engine.memory import peak_megabytes
-from enhance_cli.engine.models import model_of
-from enhance_cli.engine.mosaics import restore_mosaic
+from enhance_cli.checkpoints.inspect import all_parameters, n_parameters, work_per_megapixel
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.engine.strength import strength
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import rgb_to_y, to_float
 from enhance_cli.imaging.files import read
 from enhance_cli.imaging.picture import Picture, Plane
 from enhance_cli.imaging.resize import imresize
+from enhance_cli.process import peak_megabytes
 
 Baselines = dict[Path, Metrics]
 Extra = Callable[[Clean, Clean], Metrics]
@@ -73,7 +70,7 @@ def run(
     for work in works:
         of = id(work.net), work.ensemble
         if work.net is not None and of not in restorers:
-            restorers[of] = Restorer(work.net, replace(engine, ensemble=work.ensemble))
+            restorers[of] = Restorer.of(work.net, replace(engine, ensemble=work.ensemble))
         restorer = restorers[of] if work.net else None
         known = baselines.setdefault((work.dataset.name, work.setting), {})
         scores = []
@@ -153,25 +150,23 @@ def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
         y = _restore_float(restorer, x, case.reference.shape[:2], condition)
         return y.clip(0, 1) * np.float32(255) if setting.exact else to_levels(y)
     picture = Picture(pixels=np.asarray(case.given, np.uint8))
-    if setting.task == "demosaic":
-        return np.asarray(restore_mosaic(restorer, picture).picture.pixels, np.uint8)
     restored = restorer.restore(picture, scale=setting.scale, condition=condition)
     return np.asarray(restored.picture.pixels, np.uint8)
 
 
 def _told(restorer: Restorer, case: Case, setting: Setting) -> float | None:
     """The strength, for a network that asks for it."""
-    if restorer.net.spec.condition is None:
+    if restorer.spec.condition is None:
         return None
     if isinstance(setting, Undamaged):
         picture = Picture(pixels=np.asarray(case.given, np.uint8))
-        return strength(picture, model_of(restorer), setting.task, None).value
+        return restorer.find_condition(picture).value
     return setting.condition
 
 
 def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], condition: float | None) -> Plane:
     """Restore (H, W, C) in nominal 0..1, with as many channels as the network takes, to `size`."""
-    spec = restorer.net.spec
+    spec = restorer.spec
     if spec.colour == "y" and x.shape[2] == 3:
         x = rgb_to_y(x)
     if spec.pre_upsampled and x.shape[:2] != size:

@@ -18,7 +18,8 @@ from enhance_cli.errors import EnhanceError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from enhance_cli.engine.progress import Event, FileDone, Metrics, Start, Summary, TileDone
+    from enhance_cli.batch.measure import Metrics
+    from enhance_cli.batch.progress import Event, FileDone, Start, Summary, TileDone
 
 MOST_NAMED = 20
 """Failures repeated at the end of a batch that is longer than this; all were shown when they happened."""
@@ -85,7 +86,7 @@ class BatchConsole:
 
     def show(self, event: Event) -> None:
         """Show one event."""
-        from enhance_cli.engine import progress
+        from enhance_cli.batch import progress
 
         if isinstance(event, progress.TileDone):
             if self._bar:

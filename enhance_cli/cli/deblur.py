@@ -8,6 +8,6 @@ from enhance_cli.cli.options import Common, Inputs, task_command
 @task_command
 def deblur(inputs: Inputs, *, common: Common) -> None:
     """Remove motion blur."""
-    from enhance_cli.cli.enhance import Request, enhance
+    from enhance_cli.cli.restore import restore
 
-    enhance(Request(task="deblur", inputs=inputs), common)
+    restore("deblur", inputs, common)

@@ -23,6 +23,6 @@ def demosaic(
     common: Common,
 ) -> None:
     """Give raw Bayer mosaics, one sample per pixel, their full colours."""
-    from enhance_cli.cli.enhance import Request, enhance
+    from enhance_cli.cli.restore import restore
 
-    enhance(Request(task="demosaic", inputs=inputs, pattern=None if pattern == "auto" else pattern), common)
+    restore("demosaic", inputs, common, pattern=None if pattern == "auto" else pattern)

@@ -11,13 +11,13 @@ import typer
 from typer.core import TyperGroup
 
 import enhance_cli
+from enhance_cli import process
 from enhance_cli.cli import bench, console, datasets, models, train
 from enhance_cli.cli.deblur import deblur
 from enhance_cli.cli.dejpeg import dejpeg
 from enhance_cli.cli.demosaic import demosaic
 from enhance_cli.cli.denoise import denoise
 from enhance_cli.cli.options import Debug
-from enhance_cli.cli.pages import keep_pages
 from enhance_cli.cli.sr import sr
 from enhance_cli.errors import EnhanceError
 
@@ -104,7 +104,7 @@ def _tell_usage(context: Any, error: Any) -> None:
 
 def main() -> None:
     """Entry point of the installed command."""
-    keep_pages()
+    process.prepare()
     app(prog_name="enhance")
 
 

@@ -86,7 +86,7 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Tell what a weights file holds, ours or the authors'."""
-    from enhance_cli.engine.inspect import facts
+    from enhance_cli.checkpoints.inspect import facts
 
     found = facts(_load(file, task, scale, arch_option))
     if json:

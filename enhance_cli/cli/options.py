@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from enhance_cli.engine.settings import Backend, Precision
 from enhance_cli.errors import UsageError
+from enhance_cli.runtimes.contract import Backend, Precision
+from enhance_cli.tasks import CONDITION_RANGES, ConditionKind
 
 Format = Literal["png", "jpg", "jpeg", "webp", "tiff", "bmp", "ppm", "same"]
 
@@ -92,8 +93,8 @@ ArchOption = Annotated[
 Device = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps; only auto falls back.")
 ]
-PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Arithmetic of the network.")]
-BackendOption = Annotated[Backend, typer.Option("--backend", help="What runs the network.")]
+PrecisionOption = Annotated[Literal["auto", Precision], typer.Option("--precision", help="Arithmetic of the network.")]
+BackendOption = Annotated[Literal["auto", Backend], typer.Option("--backend", help="What runs the network.")]
 Tile = Annotated[
     int | None,
     typer.Option(
@@ -185,14 +186,15 @@ def arch_options(given: Sequence[str] | None) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def strength(flag: str, text: str, low: float, high: float) -> float | None:
-    """A number from `low` to `high`, or None for "auto"; UsageError for anything else."""
+def condition(kind: ConditionKind, text: str) -> float | None:
+    """The number that a flag of that name takes, or None for "auto"; UsageError for anything else."""
     if text == "auto":
         return None
+    low, high = CONDITION_RANGES[kind]
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not low <= value <= high:
-        raise UsageError(f"--{flag} {text} is not possible; give a number from {low:g} to {high:g}, or auto")
+        raise UsageError(f"--{kind} {text} is not possible; give a number from {low:g} to {high:g}, or auto")
     return value

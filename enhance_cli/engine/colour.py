@@ -1,6 +1,6 @@
 """From a picture to what a network wants and back, box by box: colour, bit depth, enlarging, padding, alpha.
 
-Nothing here holds the whole picture as floats; a 12-megapixel photo enlarged twice would take 0.6 GB so.
+Nothing here holds the whole picture as floats: a 12-megapixel photo enlarged twice would take 0.6 GB.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from enhance_cli.arch.contract import Colour
 from enhance_cli.engine.tiles import Box
 from enhance_cli.imaging.colour import rgb_to_y, rgb_to_ycbcr, to_float, ycbcr_to_rgb
 from enhance_cli.imaging.picture import Pixels, Plane
 from enhance_cli.imaging.resize import weights
+from enhance_cli.runtimes.contract import Batch
 
 FILL_RADII = (1, 4, 16, 64)
+"""Of the squares around a hidden pixel in which visible ones are looked for, in pixels."""
 
 
-class View:
-    """An array seen as floats at some size, one box at a time.
+class Resampler:
+    """Reads boxes of an array, as floats and as if it had some other size.
 
     At its own size values are passed on exactly, else they are bicubic (MATLAB's imresize in float, not
     rounded).  Boxes may reach beyond the picture: there it is mirrored, its last pixel twice.
     """
 
     def __init__(self, array: Pixels | Plane, height: int, width: int) -> None:
-        """`array`: (H, W, C) uint8, uint16 or float32; `height` and `width`: the size to show it at."""
+        """`array`: (H, W, C) uint8, uint16 or float32; `height` and `width`: the size to read it at."""
         self._array = array
         self._rows = _Axis(array.shape[0], height)
         self._columns = _Axis(array.shape[1], width)
@@ -74,7 +74,7 @@ def _blend(x: Plane, indices: NDArray[np.int64], taps: NDArray[np.float64], axis
     return total
 
 
-def to_net(x: Plane, colour: Colour) -> NDArray[np.float32]:
+def to_network(x: Plane, colour: Colour) -> Batch:
     """(h, w, 1 or 3) in [0, 1] -> (N, C, h, w) as the network wants it.
 
     N is 3 for gray networks on colour pictures (one plane each), else 1.  A gray picture is its own luma.
@@ -89,8 +89,8 @@ def to_net(x: Plane, colour: Colour) -> NDArray[np.float32]:
     return np.ascontiguousarray(x.transpose(2, 0, 1)[None])
 
 
-def from_net(y: NDArray[np.float32], colour: Colour, *, gray: bool, backdrop: Plane | None) -> Plane:
-    """Result (N, C, h, w) of what `to_net` made -> (h, w, 1 or 3).
+def from_network(y: Batch, colour: Colour, *, gray: bool, backdrop: Plane | None) -> Plane:
+    """Result (N, C, h, w) of what `to_network` made -> (h, w, 1 or 3).
 
     `backdrop`: (h, w, 3), the plainly resized picture whose chroma a luma network's result is given.
     """
@@ -101,16 +101,6 @@ def from_net(y: NDArray[np.float32], colour: Colour, *, gray: bool, backdrop: Pl
     assert colour == "y"
     chroma = rgb_to_ycbcr(backdrop)[..., 1:]
     return ycbcr_to_rgb(np.concatenate([y[0].transpose(1, 2, 0), chroma], axis=2))
-
-
-def to_levels(y: Tensor, *, gray: bool) -> Tensor:
-    """Result (N, C, h, w) without a backdrop -> (h, w, 1 or 3) uint8 on the same device.
-
-    What `from_net` and `from_float` give, where a fourth of the bytes is left to be copied.
-    """
-    colours = y.mean(1) if gray else y.reshape(3, *y.shape[2:])
-    levels = (colours * 255 + 0.5).floor().clamp(0, 255).to(torch.uint8)
-    return levels.permute(1, 2, 0)
 
 
 def fill_hidden(pixels: Pixels, alpha: Pixels) -> Pixels:

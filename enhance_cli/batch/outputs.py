@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
 
-from enhance_cli.cli.inputs import STREAM, Found, Inputs, find_inputs
-from enhance_cli.engine.batch import Job
-from enhance_cli.engine.records import Records
+from enhance_cli.batch.inputs import STREAM, Found, Inputs, find_inputs
+from enhance_cli.batch.plan import Job
+from enhance_cli.batch.records import Records
 from enhance_cli.errors import CollisionError, ImageError, ReadError, UsageError
 from enhance_cli.imaging.formats import IMAGE_SUFFIXES, format_of
+from enhance_cli.tasks import TaskSpec
 
 SUFFIXES = {
     "png": ".png",
@@ -35,13 +36,13 @@ SUFFIXES = {
 class Naming:
     """How outputs are called."""
 
-    task: str
+    task: TaskSpec
     fields: Mapping[str, str]
     """What --name may use beside stem, ext and task."""
     template: str | None = None
     """--name."""
     format: str | None = None
-    """--format: a key of SUFFIXES, "same", or None for PNG."""
+    """--format: a key of SUFFIXES, "same", or None for the task's."""
 
     def __post_init__(self) -> None:
         """UsageError if the template names an unknown field or a folder."""
@@ -63,8 +64,8 @@ class Naming:
         """File name of the output for `source`; `beside` it the task tells them apart."""
         suffix = self._suffix(source)
         if self.template is None:
-            return f"{source.stem}_{self.task}{suffix}" if beside else f"{source.stem}{suffix}"
-        values = {"stem": source.stem, "ext": suffix[1:], "task": self.task, **self.fields}
+            return f"{source.stem}_{self.task.name}{suffix}" if beside else f"{source.stem}{suffix}"
+        values = {"stem": source.stem, "ext": suffix[1:], "task": self.task.name, **self.fields}
         try:
             name = self.template.format(**values)
         except ValueError as error:
@@ -75,7 +76,7 @@ class Naming:
     def _suffix(self, source: PurePath) -> str:
         if self.format == "same":
             return source.suffix if source.suffix.lower() in IMAGE_SUFFIXES else ".png"
-        return SUFFIXES[self.format or "png"]
+        return SUFFIXES[self.format or self.task.format]
 
 
 def _fields(template: str) -> Iterator[str]:

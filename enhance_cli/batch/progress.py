@@ -7,14 +7,13 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from enhance_cli.batch.measure import Metrics
+from enhance_cli.engine.condition import ConditionFrom
+
 SCHEMA = 1
 """Raised when a field changes its meaning or goes; new fields leave it alone."""
 
 Status = Literal["done", "current", "skipped", "failed"]
-ConditionFrom = Literal["asked", "tables", "estimate", "assumed"]
-"""Who says so: the user, the JPEG's quantisation tables, a look at the pixels, or nobody."""
-Metrics = dict[str, float]
-"""psnr and ssim, and psnr_b for dejpeg; PSNR in dB, inf for equal pictures."""
 
 
 @dataclass(frozen=True)

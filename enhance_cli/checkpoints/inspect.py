@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from enhance_cli.arch.contract import Parameters
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.reader import LoadedNet
-from enhance_cli.engine.imaginary import NOT_IMAGINABLE, imagine
 
 SIDE = 96
-"""Side of the imaginary input where a network names no tile of its own."""
+"""Side of the input on which work is counted, where a network names no tile of its own."""
 
 
 def facts(net: LoadedNet) -> dict[str, Any]:
@@ -61,9 +61,19 @@ def work_per_megapixel(net: LoadedNet) -> float | None:
     None for networks that look at values and so cannot be followed.
     """
     spec = net.spec
+    side = max(spec.tile or SIDE, spec.minimum)
+    side = -(-side // spec.multiple) * spec.multiple
+    # Tensors of torch's meta device have sizes and shapes, but no numbers and no memory.
+    state = {
+        key: torch.empty_like(value, device="meta")
+        for key, value in (*net.module.named_parameters(), *net.module.named_buffers())
+    }
+    inputs = [torch.zeros((1, 3 if spec.colour == "rgb" else 1, side, side), device="meta")]
+    if spec.condition:
+        inputs.append(torch.zeros((1, 1, 1, 1), device="meta"))
     try:
-        with FlopCounterMode(display=False) as counter:
-            side = imagine(net.module, spec, spec.tile or SIDE)
-    except NOT_IMAGINABLE:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            torch.func.functional_call(net.module, state, tuple(inputs))
+    except (RuntimeError, NotImplementedError, TypeError, MemoryError):
         return None
     return float(counter.get_total_flops()) / 2 / 1e9 / ((side * spec.scale) ** 2 / 1e6)

@@ -1,4 +1,4 @@
-"""What a run does to every picture."""
+"""What a run does: one plan for all pictures, and a job for each."""
 
 from __future__ import annotations
 
@@ -6,19 +6,42 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from enhance_cli.arch.contract import Task
-from enhance_cli.engine.records import Settings
+from enhance_cli.batch.records import Settings
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import ImageError
 from enhance_cli.imaging import files
 from enhance_cli.imaging.files import EncodeOptions
 from enhance_cli.imaging.mosaic import Pattern
+from enhance_cli.tasks import TaskSpec
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to restore.  None for a path means standard input or output."""
+
+    input: Path | None
+    output: Path | None
+    reference: Path | None = None
+    """The clean picture to compare with."""
+    problem: ImageError | None = None
+    """What planning found wrong: the job fails with it at once."""
+
+    @property
+    def input_name(self) -> str:
+        """As events call it."""
+        return "-" if self.input is None else str(self.input)
+
+    @property
+    def output_name(self) -> str:
+        """As events call it."""
+        return "-" if self.output is None else str(self.output)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What is to be done to every picture of a run."""
 
-    task: Task
+    task: TaskSpec
     factor: float = 1.0
     """Enlargement; 1 for tasks that keep the size."""
     size: tuple[int, int] | None = None
@@ -26,11 +49,11 @@ class Plan:
     condition: float | None = None
     """Noise sigma or JPEG quality; None finds it in each picture."""
     pattern: Pattern | None = None
-    """demosaic: colours of the first 2x2 samples; None finds it in each picture."""
+    """Of mosaics: colours of the first 2x2 samples; None finds it in each picture."""
     options: Mapping[str, str] = field(default_factory=dict)
     """What a foreign weights file leaves open."""
-    format: str | None = None
-    """Format on standard output, as Pillow names it; "same" is the input's; None is PNG."""
+    format: str = "PNG"
+    """Format on standard output, as Pillow names it; "same" is the input's."""
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     engine: EngineSettings = field(default_factory=EngineSettings)
     max_pixels: int = files.DEFAULT_MAX_PIXELS
@@ -38,12 +61,12 @@ class Plan:
 
     def record_settings(self, output: Path) -> Settings:
         """What decides the output's content beside input and weights, as its record holds it."""
-        settings: Settings = {"task": self.task, "ensemble": self.engine.ensemble}
-        if self.task == "sr":
+        settings: Settings = {"task": self.task.name, "ensemble": self.engine.ensemble}
+        if self.task.enlarges:
             settings |= {"size": list(self.size)} if self.size else {"scale": self.factor}
-        if self.task in ("dejpeg", "denoise"):
+        if self.task.condition:
             settings["strength"] = "auto" if self.condition is None else self.condition
-        if self.task == "demosaic":
+        if self.task.mosaic:
             settings["pattern"] = self.pattern or "auto"
         if self.options:
             settings["arch_option"] = dict(self.options)
