@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from fake_networks import loaded
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -16,6 +17,12 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("no ../shared folder beside this checkout")
     return SHARED
+
+
+@pytest.fixture
+def load():
+    """Wraps a module, or a function of tensors, as if it had come from a weights file."""
+    return loaded
 
 
 @pytest.fixture(autouse=True)

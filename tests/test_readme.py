@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from enhance_cli.batch.progress import FileDone, Start, Summary
 from enhance_cli.checkpoints.catalog import Weights
 from enhance_cli.cli.main import app
-from enhance_cli.engine.progress import FileDone, Start, Summary
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").glob("*.md"))]

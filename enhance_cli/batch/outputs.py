@@ -165,8 +165,8 @@ def _file(output: str, naming: Naming) -> Path:
     return path
 
 
-def format_named(flag: str | None) -> str | None:
-    """What --format means as a format's name; None and "same" mean themselves."""
+def format_named(flag: str) -> str:
+    """What --format means as a format's name; "same" means itself."""
     return format_of(Path(f"x{SUFFIXES[flag]}")) if flag in SUFFIXES else flag
 
 
@@ -244,22 +244,22 @@ def _check_collisions(jobs: Sequence[Job]) -> None:
 def _key(path: Path) -> str:
     """Equal for paths that are one file, on file systems that fold case and accents too."""
     real = unicodedata.normalize("NFC", _real(path))
-    return real.casefold() if _folds_case(path.parent) else real
+    return real.casefold() if folds_case(path.parent) else real
 
 
 def _real(path: Path) -> str:
-    return os.path.join(_real_folder(path.parent), path.name)
+    return os.path.join(real_folder(path.parent), path.name)
 
 
 @cache
-def _real_folder(folder: Path) -> str:
+def real_folder(folder: Path) -> str:
     return os.path.realpath(folder)
 
 
 @cache
-def _folds_case(folder: Path) -> bool:
+def folds_case(folder: Path) -> bool:
     """Whether the file system of a folder, which need not exist yet, takes "a" and "A" for the same."""
-    for existing in (path for path in _upwards(Path(_real_folder(folder))) if os.path.exists(path)):
+    for existing in (path for path in _upwards(Path(real_folder(folder))) if os.path.exists(path)):
         if not existing.name:
             break
         other = existing.with_name(existing.name.swapcase())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from queue import Queue
 from threading import Event as Signal
 from typing import TypeVar
@@ -48,12 +49,14 @@ def run(
     start = time.perf_counter()
     interrupted = False
     with ExitStack() as stack:
-        pools = [ThreadPoolExecutor(threads) for _ in range(2)]
+        pools = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
         for pool in pools:
             stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        pipeline = _Pipeline(steps, *pools, threads, on_event)
+        pipeline = _Pipeline(jobs, steps, pools, threads, on_event)
         try:
-            pipeline.run(jobs)
+            while pipeline.restore_next():
+                pass
+            pipeline.finish_writing(0)
         except KeyboardInterrupt:
             interrupted = True
             pipeline.finish_writing(0)
@@ -113,15 +116,15 @@ class _Pipeline:
 
     def __init__(
         self,
+        jobs: Sequence[Job],
         steps: Steps,
-        readers: ThreadPoolExecutor,
-        writers: ThreadPoolExecutor,
+        pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
         threads: int,
         on_event: Callable[[Event], None],
     ) -> None:
+        self._upcoming = iter(jobs)
         self._steps = steps
-        self._readers = readers
-        self._writers = writers
+        self._readers, self._writers = pools
         self._read_ahead = max(READ_AHEAD, threads)
         self._write_behind = max(WRITE_BEHIND, threads - 1)
         self._on_event = on_event
@@ -133,21 +136,34 @@ class _Pipeline:
         self._baselines: list[Metrics] = []
         self._stages = Seconds()
         self._waited = Waited()
+        self._begin_reading()
 
-    def run(self, jobs: Sequence[Job]) -> None:
-        upcoming = iter(jobs)
-        self._begin_reading(upcoming)
-        while self._reading:
-            job, reading = self._reading.popleft()
-            start = time.perf_counter()
-            found, seconds = reading.result()
-            self._wait(read=time.perf_counter() - start)
-            self._begin_reading(upcoming)
-            self._writing.append(self._restore(job, found, seconds))
-            start = time.perf_counter()
+    def restore_next(self) -> bool:
+        """Run the network while a writer takes what is finished, and may go on; False if there is no more."""
+        if not self._reading:
+            return False
+        job, reading = self._reading.popleft()
+        start = time.perf_counter()
+        found, seconds = reading.result()
+        self._wait(read=time.perf_counter() - start)
+        self._begin_reading()
+
+        def on_tile(done: int, total: int) -> None:
+            self._on_event(TileDone(job.input_name, done, total))
             self.finish_writing(self._write_behind)
-            self._wait(write=time.perf_counter() - start)
-        self.finish_writing(0)
+
+        if isinstance(found, FileDone):
+            self._writing.append(_ended(found, seconds))
+        else:
+            restoration = _guarded(job, partial(self._steps.restore, job, found, on_tile))
+            if isinstance(restoration, FileDone):
+                self._writing.append(_ended(restoration, seconds))
+            else:
+                self._hand_over(job, found, restoration, seconds)
+        start = time.perf_counter()
+        self.finish_writing(self._write_behind)
+        self._wait(write=time.perf_counter() - start)
+        return True
 
     def finish_writing(self, at_most: int) -> None:
         """Count what is written, and wait until at most so many pictures are still being written."""
@@ -178,11 +194,8 @@ class _Pipeline:
             interrupted=interrupted,
         )
 
-    def _begin_reading(self, upcoming: Iterator[Job]) -> None:
-        while len(self._reading) < self._read_ahead:
-            job = next(upcoming, None)
-            if job is None:
-                return
+    def _begin_reading(self) -> None:
+        while len(self._reading) < self._read_ahead and (job := next(self._upcoming, None)):
             self._reading.append((job, self._readers.submit(self._read, job)))
 
     def _read(self, job: Job) -> tuple[Input | FileDone, float]:
@@ -190,24 +203,10 @@ class _Pipeline:
         found = _guarded(job, lambda: self._steps.read(job))
         return found, time.perf_counter() - start
 
-    def _restore(self, job: Job, found: Input | FileDone, seconds: float) -> Future[FileDone]:
-        """Run the network while a writer takes what is finished; the writer's end may come later."""
-
-        def on_tile(done: int, total: int) -> None:
-            self._on_event(TileDone(job.input_name, done, total))
-            self.finish_writing(self._write_behind)
-
-        restoration = (
-            found
-            if isinstance(found, FileDone)
-            else _guarded(job, lambda: self._steps.restore(job, found, on_tile))
-        )
-        if isinstance(restoration, FileDone):
-            over: Future[FileDone] = Future()
-            over.set_result(replace(restoration, seconds=Seconds(read=seconds)))
-            return over
+    def _hand_over(self, job: Job, found: Input, restoration: Restoration, seconds: float) -> None:
+        """The network's side of a picture; `seconds` were spent on reading it."""
         bands = BandQueue()
-        writing = self._writers.submit(self._write, job, restoration, bands, seconds)
+        writing = self._writers.submit(self._write, job, found, restoration, bands, seconds)
         try:
             for band in restoration.bands:
                 if not bands.put(band):
@@ -220,14 +219,17 @@ class _Pipeline:
         finally:
             bands.put(None)
         self._wait(write=bands.put_seconds)
-        return writing
+        self._writing.append(writing)
 
-    def _write(self, job: Job, restoration: Restoration, bands: BandQueue, seconds: float) -> FileDone:
+    def _write(
+        self, job: Job, found: Input, restoration: Restoration, bands: BandQueue, seconds: float
+    ) -> FileDone:
+        """The writer's side."""
         start = time.perf_counter()
 
         def write() -> FileDone:
             try:
-                return self._steps.write(job, restoration, bands)
+                return self._steps.write(job, found, restoration, bands)
             except Exception:
                 if bands.error is not None:
                     raise bands.error from None
@@ -242,6 +244,13 @@ class _Pipeline:
     def _wait(self, *, read: float = 0.0, write: float = 0.0) -> None:
         """The network's thread has waited so long for the others."""
         self._waited = Waited(read=self._waited.read + read, write=self._waited.write + write)
+
+
+def _ended(file: FileDone, read_seconds: float) -> Future[FileDone]:
+    """A picture that needs no writer."""
+    future: Future[FileDone] = Future()
+    future.set_result(replace(file, seconds=Seconds(read=read_seconds)))
+    return future
 
 
 def _guarded(job: Job, step: Callable[[], Result]) -> Result | FileDone:

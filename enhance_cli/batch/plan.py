@@ -8,10 +8,11 @@ from pathlib import Path
 
 from enhance_cli.batch.records import Settings
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.errors import ImageError
+from enhance_cli.errors import ImageError, UsageError
 from enhance_cli.imaging import files
 from enhance_cli.imaging.files import EncodeOptions
 from enhance_cli.imaging.mosaic import Pattern
+from enhance_cli.imaging.picture import Picture
 from enhance_cli.tasks import TaskSpec
 
 
@@ -58,6 +59,24 @@ class Plan:
     engine: EngineSettings = field(default_factory=EngineSettings)
     max_pixels: int = files.DEFAULT_MAX_PIXELS
     overwrite: bool = False
+
+    def target(self, picture: Picture) -> tuple[int, int]:
+        """(width, height) of the picture's result; UsageError if it would shrink."""
+        if self.size is None:
+            return int(picture.width * self.factor + 0.5), int(picture.height * self.factor + 0.5)
+        width, height = self.size
+        if width < picture.width or height < picture.height:
+            raise UsageError(
+                f"--size {width}x{height} is smaller than the picture ({picture.width}x{picture.height}); "
+                f"{self.task.name} only enlarges: ask for more"
+            )
+        return width, height
+
+    def factor_of(self, picture: Picture) -> float:
+        """How many times the picture is enlarged, along the axis where it is more."""
+        if self.size is None:
+            return self.factor
+        return max(self.size[0] / picture.width, self.size[1] / picture.height)
 
     def record_settings(self, output: Path) -> Settings:
         """What decides the output's content beside input and weights, as its record holds it."""

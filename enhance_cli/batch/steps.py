@@ -1,4 +1,4 @@
-"""What a batch does to each picture: read and check, restore, write; `pipeline` says when and in which thread."""
+"""What is done to each picture: read and check, restore, write; `pipeline` says when and in which thread."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from enhance_cli.batch.measure import Metrics, measure, untreated
@@ -44,7 +45,6 @@ class Input:
 class Restoration:
     """A picture in the network's hands."""
 
-    input: Input
     model: Model
     condition: Condition
     outline: Picture
@@ -53,6 +53,32 @@ class Restoration:
     """The result's rows, which are computed as they are asked for."""
     info: RunInfo | None = None
     """Known when the bands have come to their end."""
+
+
+def restoration_of(
+    picture: Picture, plan: Plan, models: Models, *, on_tile: OnTile | None = None
+) -> Restoration:
+    """Choose the weights and the condition; the network runs when the bands are asked for.
+
+    Three equal channels are restored as one: noise that is the same in all of them is not what colour
+    networks learn, and the result could get a tint.  Mosaics come as `as_mosaic` gives them.  UsageError if
+    no weights enlarge by so much.
+    """
+    shown = picture if plan.task.mosaic else picture.as_gray() or picture
+    model = models.model(gray=shown.gray, factor=plan.factor_of(picture))
+    restorer = model.restorer
+    condition = restorer.find_condition(shown, plan.condition)
+    # What a task that keeps the size gives is the network's affair.
+    size = plan.target(picture) if plan.task.enlarges else None
+
+    def bands() -> Iterator[Picture]:
+        for band in restorer.bands(shown, size=size, condition=condition.value, on_tile=on_tile):
+            yield band.as_rgb() if shown.gray and not picture.gray else band
+            del band
+        restoration.info = restorer.info
+
+    restoration = Restoration(model, condition, restorer.outline(picture, size), bands())
+    return restoration
 
 
 class Steps:
@@ -111,12 +137,7 @@ class Steps:
         except ReadError as error:
             # Every event names its input already.
             raise ReadError(str(error).removeprefix("input data: ")) from error
-        target = plan.size or tuple(int(side * plan.factor + 0.5) for side in (picture.width, picture.height))
-        if target[0] < picture.width or target[1] < picture.height:
-            raise UsageError(
-                f"--size {target[0]}x{target[1]} is smaller than the picture "
-                f"({picture.width}x{picture.height}); sr only enlarges: ask for more"
-            )
+        target = plan.target(picture)
         files.check_fits(self._format(job, picture), *target, alpha=picture.alpha is not None)
         reference = None if job.reference is None else files.read(job.reference, max_pixels=plan.max_pixels)
         found = Input(picture, sha256, target, reference)
@@ -128,31 +149,12 @@ class Steps:
         return self._measured_again(job, found) if current else found
 
     def restore(self, job: Job, found: Input, on_tile: OnTile) -> Restoration:
-        """Choose the weights and the condition; the network runs when the bands are asked for.
+        """Choose the weights and the condition; the network runs when the bands are asked for."""
+        return restoration_of(found.picture, self._plan, self._models, on_tile=on_tile)
 
-        Three equal channels are restored as one: noise that is the same in all of them is not what
-        colour networks learn, and the result could get a tint.
-        """
-        plan, picture = self._plan, found.picture
-        shown = picture if plan.task.mosaic else picture.as_gray() or picture
-        model = self._models.model(gray=shown.gray, factor=self._factor(found))
-        restorer = model.restorer
-        condition = restorer.find_condition(shown, plan.condition)
-        # What a task that keeps the size gives is the network's affair.
-        size = found.target if plan.task.enlarges else None
-
-        def bands() -> Iterator[Picture]:
-            for band in restorer.bands(shown, size=size, condition=condition.value, on_tile=on_tile):
-                yield band.as_rgb() if shown.gray and not picture.gray else band
-                del band
-            restoration.info = restorer.info
-
-        restoration = Restoration(found, model, condition, restorer.outline(picture, size), bands())
-        return restoration
-
-    def write(self, job: Job, restoration: Restoration, bands: Iterable[Picture]) -> FileDone:
+    def write(self, job: Job, found: Input, restoration: Restoration, bands: Iterable[Picture]) -> FileDone:
         """Compare, encode and write, band by band where nothing needs the whole."""
-        found, outline, condition = restoration.input, restoration.outline, restoration.condition
+        outline, condition = restoration.outline, restoration.condition
         format = self._format(job, outline)
         metrics = baseline = None
         if found.reference is None:
@@ -167,7 +169,7 @@ class Steps:
         if job.output is None:
             self._stdout(b"".join(pieces))
         else:
-            self._save(job, pieces, restoration)
+            self._save(job.output, pieces, found, restoration)
         info = restoration.info
         assert info is not None
         return FileDone(
@@ -225,14 +227,9 @@ class Steps:
         """Figures of the result and of doing nothing."""
         assert found.reference is not None
         task, clean = self._plan.task, found.reference.pixels
-        border = math.ceil(self._factor(found)) if task.enlarges else 0
+        border = math.ceil(self._plan.factor_of(found.picture)) if task.enlarges else 0
         before = untreated(task, found.picture, *found.target)
         return measure(task, result.pixels, clean, border=border), measure(task, before, clean, border=border)
-
-    def _factor(self, found: Input) -> float:
-        if self._plan.size is None:
-            return self._plan.factor
-        return max(found.target[0] / found.picture.width, found.target[1] / found.picture.height)
 
     def _format(self, job: Job, picture: Picture) -> str:
         if job.output is not None:
@@ -241,9 +238,7 @@ class Steps:
             return self._plan.format
         return picture.format if picture.format in FORMATS else FALLBACK_FORMAT
 
-    def _save(self, job: Job, pieces: Iterator[bytes], restoration: Restoration) -> None:
-        output = job.output
-        assert output is not None
+    def _save(self, output: Path, pieces: Iterator[bytes], found: Input, restoration: Restoration) -> None:
         # There is no file until there is something to write.
         first = next(pieces)
         digest = hashlib.sha256()
@@ -256,7 +251,7 @@ class Steps:
             record = Record(
                 output=output.name,
                 output_sha256=digest.hexdigest(),
-                input_sha256=restoration.input.sha256,
+                input_sha256=found.sha256,
                 settings=self._plan.record_settings(output),
                 weights_sha256=restoration.model.weights.sha256,
             )

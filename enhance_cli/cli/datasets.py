@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from enhance_cli.cli import console
+from enhance_cli.cli.options import Json
 
 if TYPE_CHECKING:
     from enhance_cli.bench.datasets import Listed
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Show the test sets that are there; fetch others.")
 
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per line.")]
 DataRoot = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder that holds the test sets.", show_default="$ENHANCE_DATA"),

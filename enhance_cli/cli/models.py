@@ -7,24 +7,32 @@ import math
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from enhance_cli.cli import console
-from enhance_cli.cli.options import ArchOption, Overwrite, arch_options
+from enhance_cli.cli.options import (
+    ArchOption,
+    BackendOption,
+    Device,
+    Json,
+    Overwrite,
+    PrecisionOption,
+    Threads,
+    arch_options,
+)
+from enhance_cli.tasks import Task
 
 if TYPE_CHECKING:
-    from enhance_cli.arch.contract import Task
     from enhance_cli.checkpoints.catalog import Weights
     from enhance_cli.checkpoints.reader import LoadedNet
 
 app = typer.Typer(no_args_is_help=True, help="Show and verify the shipped weights; look into other files.")
 
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per line.")]
 WeightsArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="Weights file.")]
 TaskOption = Annotated[
-    Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"] | None,
+    Task | None,
     typer.Option(help="What it is to do, where it can do several things.", show_default=False),
 ]
 ScaleOption = Annotated[
@@ -144,6 +152,38 @@ def verify(json: Json = False) -> None:
             console.error(problem)
     if problems:
         raise typer.Exit(1)
+
+
+@app.command()
+def prepare(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", autocompletion=_names, show_default=False, help="All, if none."),
+    ] = None,
+    device: Device = "auto",
+    precision: PrecisionOption = "auto",
+    backend: BackendOption = "auto",
+    threads: Threads = None,
+    json: Json = False,
+) -> None:
+    """Get weights ready for the fastest runtime, as their first use would: for images and CI."""
+    from enhance_cli.checkpoints.catalog import catalog, find
+    from enhance_cli.engine.sources import from_catalog
+    from enhance_cli.runtimes.contract import RuntimeSettings
+    from enhance_cli.runtimes.select import open_runtime
+
+    settings = RuntimeSettings(device=device, precision=precision, backend=backend, threads=threads)
+    for weights in [find(name) for name in names] if names else catalog():
+        runtime = open_runtime(from_catalog(weights), settings)
+        found = {
+            "name": weights.name,
+            "device": runtime.device,
+            "backend": runtime.name,
+            "precision": runtime.precision,
+            "notes": runtime.notes,
+        }
+        text = f"{weights.name}  {runtime.name} {runtime.precision} on {runtime.device}"
+        console.data(_event("prepare", found) if json else text)
 
 
 def _load(file: Path, task: Task | None, scale: float | None, options: list[str] | None) -> LoadedNet:

@@ -93,7 +93,9 @@ ArchOption = Annotated[
 Device = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps; only auto falls back.")
 ]
-PrecisionOption = Annotated[Literal["auto", Precision], typer.Option("--precision", help="Arithmetic of the network.")]
+PrecisionOption = Annotated[
+    Literal["auto", Precision], typer.Option("--precision", help="Arithmetic of the network.")
+]
 BackendOption = Annotated[Literal["auto", Backend], typer.Option("--backend", help="What runs the network.")]
 Tile = Annotated[
     int | None,

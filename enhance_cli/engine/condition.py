@@ -40,16 +40,17 @@ def find_condition(
     asked: float | None = None,
     trained: tuple[float, float] | None = None,
 ) -> Condition:
-    """What to tell a network: what was asked for, else what the picture shows, within the range it was trained for.
+    """What to tell a network: what was asked for, else what the picture shows.
 
-    `model`: its name, for warnings.
+    It is brought into the range that the network was trained for.  `model`: its name, for warnings.
     """
     warnings: tuple[str, ...] = ()
-    value, source = asked, None
+    value: float | None = None
+    source: ConditionFrom | None = None
     if spec.condition is None:
-        value = None
+        pass
     elif asked is not None:
-        source = "asked"
+        value, source = asked, "asked"
     else:
         value, source = _seen(picture, task.condition)
         if source == "assumed":
@@ -85,5 +86,5 @@ def _seen(picture: Picture, kind: ConditionKind | None) -> tuple[float, Conditio
     pixels = picture.pixels
     if pixels.dtype != np.uint8:
         pixels = from_float(to_float(pixels), np.uint8)
-    traced = jpeg.estimate_quality(pixels)
+    traced = jpeg.estimate_quality(np.asarray(pixels, np.uint8))
     return (UNTRACED_QUALITY, "assumed") if traced is None else (float(traced), "estimate")

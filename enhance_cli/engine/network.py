@@ -69,12 +69,15 @@ class TiledNetwork:
         """
         self._warnings, self._n_redone = [], 0
         spec = self.runtime.spec
-        padded = [round_up(max(n + 2 * spec.margin, spec.minimum), spec.multiple) for n in (height, width)]
+        padded_height, padded_width = (
+            round_up(max(n + 2 * spec.margin, spec.minimum), spec.multiple) for n in (height, width)
+        )
+        longest = max(padded_height, padded_width)
         finished = 0
         while True:
-            side = self._tile_side(*padded)
+            side = self._tile_side(padded_height, padded_width)
             todo = []
-            for tile in plan(*padded, side, max(spec.halo, spec.minimum), spec.multiple):
+            for tile in plan(padded_height, padded_width, side, max(spec.halo, spec.minimum), spec.multiple):
                 core = tile.core.moved(-spec.margin)
                 kept = core.clipped(height, width).below(finished)
                 if kept.area:
@@ -89,7 +92,7 @@ class TiledNetwork:
                     if on_tile:
                         on_tile(number, len(todo))
             except (MemoryError, OutOfMemoryError):
-                self._use_less_memory(min(side or max(padded), max(padded)))
+                self._use_less_memory(min(side or longest, longest))
                 continue
             self.n_tiles = len(todo)
             if self.n_tiles > 1 and spec.tiling == "approximate":
@@ -114,7 +117,7 @@ class TiledNetwork:
         return tile_side(height, width, budget, max(spec.halo, spec.minimum), spec.multiple)
 
     def _batch_size(self, area: int, count: int) -> int:
-        """How many of so many inputs of that area are given at once: one on the CPU, where more gain nothing."""
+        """How many inputs of that area are given at once: one on the CPU, where more gain nothing."""
         if count == 1 or self.runtime.device == "cpu":
             return 1
         wanted = min(count, self._largest_batch)

@@ -206,7 +206,7 @@ class Restorer:
         condition: float | None,
         on_tile: OnTile | None,
     ) -> Iterator[Pixels]:
-        """What the network makes of the pixels at the size `given` = (height, width), as `dtype`, in strips."""
+        """What the network makes of the pixels shown at `given` = (height, width), as `dtype`, in strips."""
         spec, gray = self.spec, pixels.shape[2] == 1
         width = given[1] * spec.scale
         shown = Resampler(pixels, *given)
@@ -235,7 +235,7 @@ class Restorer:
         kind = self.spec.condition
         if kind is None:
             if condition is not None:
-                raise UsageError(f"model {self.name} takes no condition, but {condition} was given; leave it out")
+                raise UsageError(f"model {self.name} takes no condition; leave out the {condition:g}")
             return None
         low, high = CONDITION_RANGES[kind]
         if condition is None or not low <= condition <= high:
@@ -256,7 +256,8 @@ def _joined(strips: Iterator[Pixels], height: int) -> Pixels:
     top = 0
     for strip in strips:
         if len(strip) == height:
-            return strip
+            whole = strip
+            continue
         if whole is None:
             whole = np.empty((height, *strip.shape[1:]), strip.dtype)
         whole[top : top + len(strip)] = strip

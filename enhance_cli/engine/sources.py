@@ -6,11 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 from enhance_cli.checkpoints.catalog import Weights
-from enhance_cli.runtimes.contract import ArchSpec, NetworkSource
+from enhance_cli.runtimes.contract import NetworkSource
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from enhance_cli.arch.contract import ArchSpec
     from enhance_cli.checkpoints.reader import LoadedNet
 
 
@@ -28,11 +29,10 @@ def from_catalog(weights: Weights) -> NetworkSource:
 
 def from_loaded(net: LoadedNet) -> NetworkSource:
     """A network that has been read already."""
-    # A foreign file may hold several networks, and leave open what its network is.
-    taken = () if net.title is None else (net.arch, json.dumps(net.parameters, sort_keys=True))
+    variant: str = net.task
+    if net.title is not None:
+        # A foreign file may hold several networks, and leave open what its network is.
+        variant += f" {net.arch} {json.dumps(net.parameters, sort_keys=True)} {net.chosen_for}"
     return NetworkSource(
-        name=net.name,
-        sha256=net.sha256,
-        variant=" ".join((net.task, *taken, *([f"{net.chosen_for:g}"] if net.chosen_for is not None else []))),
-        load=lambda: (net.module, net.spec),
+        name=net.name, sha256=net.sha256, variant=variant, load=lambda: (net.module, net.spec)
     )

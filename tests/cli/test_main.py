@@ -74,7 +74,7 @@ def test_errors_of_usage_are_one_line(enhance):
 
 
 def test_unexpected_errors_are_one_line(enhance, monkeypatch, picture):
-    from enhance_cli.cli import enhance as module
+    from enhance_cli.cli import restore as module
 
     def burst(*_, **__):
         raise RuntimeError("two\nlines")
@@ -103,7 +103,7 @@ def test_signals_end_a_run_cleanly(enhance, picture, monkeypatch, tmp_path, numb
 
     for name in "abcdefgh":
         picture(f"in/{name}.png")
-    original, calls = Restorer.restore_bands, []
+    original, calls = Restorer.bands, []
 
     def restore(self, *arguments, **options):
         calls.append(1)
@@ -111,7 +111,7 @@ def test_signals_end_a_run_cleanly(enhance, picture, monkeypatch, tmp_path, numb
             os.kill(os.getpid(), number)
         return original(self, *arguments, **options)
 
-    monkeypatch.setattr(Restorer, "restore_bands", restore)
+    monkeypatch.setattr(Restorer, "bands", restore)
     before = signal.getsignal(signal.SIGTERM)
     outcome = enhance("sr", "--json", "in", "out")
     assert outcome.code == 130

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from enhance_cli.cli import main
-from enhance_cli.cli.pages import keep_pages
+from enhance_cli.process import prepare
 
 FAULTS = """
 import resource
@@ -38,7 +38,7 @@ def faults(first: str, **environment: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 def test_freed_memory_is_taken_again_unless_the_user_tunes_it():
-    keep = "from enhance_cli.cli.pages import keep_pages; keep_pages()"
+    keep = "from enhance_cli.process import prepare; prepare()"
     kept = faults(keep)
     assert kept < faults("") / 2
     assert kept < faults(keep, GLIBC_TUNABLES="glibc.malloc.mmap_threshold=65536") / 2
@@ -67,4 +67,4 @@ def test_another_c_library_is_left_alone(monkeypatch, error):
     monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", "1")
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setattr("ctypes.CDLL", refuse)
-    keep_pages()
+    prepare()

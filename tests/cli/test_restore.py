@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enhance_cli.cli.enhance import _from_stdin
+from enhance_cli.batch.records import RECORDS_NAME
+from enhance_cli.cli.restore import _from_stdin
 from enhance_cli.engine.ensemble import eightfold
-from enhance_cli.engine.records import RECORDS_NAME
 from enhance_cli.errors import ReadError
 
 
@@ -101,7 +101,7 @@ def test_names_that_are_too_long_are_no_surprise(enhance, picture):
 def test_what_the_format_cannot_hold_is_refused_before_the_work(enhance, tmp_path, monkeypatch):
     from enhance_cli.engine.restorer import Restorer
 
-    monkeypatch.setattr(Restorer, "restore_bands", None)
+    monkeypatch.setattr(Restorer, "bands", None)
     Image.new("RGBA", (20, 16), (90, 90, 90, 90)).save(tmp_path / "clear.png")
     Image.new("L", (8200, 1)).save(tmp_path / "wide.png")
     for flags, word in ((["clear.png", "x.jpg"], "transparency"), (["wide.png", "x.webp"], "16383")):
@@ -232,7 +232,7 @@ def test_the_best_is_the_ensemble(enhance, picture, monkeypatch, flags):
         calls.append(x.shape)
         return eightfold(run, x)
 
-    monkeypatch.setattr("enhance_cli.engine.runner.eightfold", counted)
+    monkeypatch.setattr("enhance_cli.engine.network.eightfold", counted)
     picture("a.png")
     assert enhance("sr", "a.png", "plain.png").code == 0
     assert not calls
@@ -401,7 +401,7 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(enhance, picture, tmp_
     def meanwhile(x, y):
         (tmp_path / "b.png").write_bytes(b"mine")
 
-    monkeypatch.setattr("enhance_cli.engine.guard.problem", meanwhile)
+    monkeypatch.setattr("enhance_cli.engine.check.fault_of", meanwhile)
     outcome = enhance("sr", "a.png", "b.png")
     assert outcome.code == 1 and "appeared" in outcome.err
     assert (tmp_path / "b.png").read_bytes() == b"mine"
@@ -414,7 +414,7 @@ def test_an_interrupt_ends_the_wait_for_stdin(enhance, monkeypatch):
         assert threading.current_thread() is threading.main_thread()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("enhance_cli.cli.enhance._from_stdin", wait)
+    monkeypatch.setattr("enhance_cli.cli.restore._from_stdin", wait)
     assert enhance("sr", "-").code == 130
 
 

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from enhance_cli.cli import paths
-from enhance_cli.cli.inputs import find_inputs
-from enhance_cli.cli.paths import Naming, plan_jobs
+from enhance_cli.batch import outputs as module
+from enhance_cli.batch.inputs import find_inputs
+from enhance_cli.batch.outputs import Naming, plan_jobs
 from enhance_cli.errors import CollisionError, UsageError
+from enhance_cli.tasks import TASKS
 
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    paths._real_folder.cache_clear()
-    paths._folds_case.cache_clear()
+    module.real_folder.cache_clear()
+    module.folds_case.cache_clear()
 
 
 def touch(*names):
@@ -26,7 +27,7 @@ def touch(*names):
 
 def outputs(inputs, output, **naming):
     jobs, _ = plan_jobs(
-        find_inputs(inputs, output=output), Naming("sr", {"scale": "2"}, **naming), output, None
+        find_inputs(inputs, output=output), Naming(TASKS["sr"], {"scale": "2"}, **naming), output, None
     )
     return [str(job.output) for job in jobs]
 
@@ -78,7 +79,7 @@ def test_collisions_are_found_on_the_file_system_at_hand(monkeypatch):
     Path("in/a.jpg").rename("in/A.png")
     if not Path("in/a.PNG").exists():
         assert outputs(["in"], "out") == ["out/A.png", "out/a.png"]
-    monkeypatch.setattr(paths, "_folds_case", lambda folder: True)
+    monkeypatch.setattr(module, "folds_case", lambda folder: True)
     with pytest.raises(CollisionError):
         outputs(["in"], "out")
 
@@ -92,17 +93,17 @@ def test_an_output_through_a_link_is_still_an_input():
 
 def test_references_pair_by_relative_stem():
     touch("in/a.png", "in/sub/a.png", "clean/a.bmp", "clean/sub/a.tif", "clean/sub/a.png", "in/b.png")
-    jobs, _ = plan_jobs(find_inputs(["in"], output="out"), Naming("sr", {}), "out", Path("clean"))
+    jobs, _ = plan_jobs(find_inputs(["in"], output="out"), Naming(TASKS["sr"], {}), "out", Path("clean"))
     paired = {str(job.input): job for job in jobs}
     assert str(paired["in/a.png"].reference) == "clean/a.bmp"
     assert "both be its reference" in str(paired["in/sub/a.png"].problem)
     assert "no reference b" in str(paired["in/b.png"].problem)
     with pytest.raises(UsageError):
-        plan_jobs(find_inputs(["in"], output="out"), Naming("sr", {}), "out", Path("clean/a.bmp"))
+        plan_jobs(find_inputs(["in"], output="out"), Naming(TASKS["sr"], {}), "out", Path("clean/a.bmp"))
 
 
 def test_a_folder_without_letters_tells_nothing_about_case():
-    assert not paths._folds_case(Path("/"))
+    assert not module.folds_case(Path("/"))
 
 
 def test_the_file_behind_a_link_is_an_input_too():

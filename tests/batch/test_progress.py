@@ -3,7 +3,7 @@
 import json
 import math
 
-from enhance_cli.engine.progress import FileDone, Seconds, Start, Summary, Waited, WeightsUsed, mean
+from enhance_cli.batch.progress import FileDone, Seconds, Start, Summary, Waited, WeightsUsed, mean
 
 
 def test_start_names_its_weights():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from enhance_cli.engine.inspect import facts, work_per_megapixel
+from enhance_cli.checkpoints.inspect import facts, work_per_megapixel
 
 
 def test_work_is_counted_for_each_output_pixel(load):

@@ -1,4 +1,4 @@
-"""The pipeline, with work that only keeps count."""
+"""The pipeline, with steps that only keep count."""
 
 import threading
 import time
@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import pytest
 
-from enhance_cli.engine import batch
-from enhance_cli.engine.batch import Job
-from enhance_cli.engine.progress import FileDone, Summary, TileDone
+from enhance_cli.batch import pipeline
+from enhance_cli.batch.plan import Job
+from enhance_cli.batch.progress import FileDone, Summary, TileDone
 from enhance_cli.errors import ReadError, RestoreError, WriteError
 
 
@@ -23,8 +23,13 @@ class Load:
         Load.alive.add(self)
 
 
-class Work:
-    """Fails where told to, by stage and number of the job."""
+class Restoration:
+    def __init__(self, bands):
+        self.bands = bands
+
+
+class Steps:
+    """Fails where told to, by step and number of the job."""
 
     def __init__(self, fail=(), on_restore=lambda number: None, parts=1):
         self.fail = dict(fail)
@@ -35,7 +40,7 @@ class Work:
         self.written = []
         self.main_threads, self.writer_threads = set(), set()
 
-    def _stage(self, name, job):
+    def _step(self, name, job):
         number = int(str(job.input))
         if self.fail.get(number) == name:
             raise ReadError(f"no {name}")
@@ -44,32 +49,30 @@ class Work:
     def read(self, job):
         if job.problem:
             raise job.problem
-        number = self._stage("read", job)
+        number = self._step("read", job)
         self.read_numbers.append(number)
         if number == 77:
             return FileDone(input="77", output="77", status="current")
         return Load()
 
-    def begin(self, job, read):
-        number = self._stage("begin", job)
-        return FileDone(input="78", output="78", status="current") if number == 78 else read
+    def restore(self, job, found, on_tile):
+        self._step("restore", job)
+        return Restoration(self.bands(job, on_tile))
 
-    def restore(self, job, task, put, on_tile):
-        number = self._stage("restore", job)
+    def bands(self, job, on_tile):
+        number = self._step("bands", job)
         self.main_threads.add(threading.current_thread())
         for part in range(self.parts):
             self.on_restore(number)
-            put(Load())
             self.most_alive = max(self.most_alive, len(Load.alive))
+            yield Load()
             on_tile(part + 1, self.parts)
-        return "end"
 
-    def write(self, job, task, parts):
-        number = self._stage("write", job)
+    def write(self, job, found, restoration, bands):
+        number = self._step("write", job)
         self.writer_threads.add(threading.current_thread())
-        for _ in parts:
+        for _ in bands:
             time.sleep(0.002)
-        assert parts.end == "end"
         self.written.append(number)
         metrics = {"psnr": float(number)}
         return FileDone(
@@ -86,15 +89,15 @@ def jobs(*numbers):
     return [Job(Path(str(number)), Path(f"out/{number}")) for number in numbers]
 
 
-def run(work, numbers, **options):
+def run(steps, numbers, **options):
     events = []
-    summary = batch.run(jobs(*numbers), work, events.append, **options)
+    summary = pipeline.run(jobs(*numbers), steps, events.append, **options)
     return events, summary
 
 
 def test_events_come_in_order_and_are_summed_up():
-    work = Work()
-    events, summary = run(work, range(10), skipped=3)
+    steps = Steps()
+    events, summary = run(steps, range(10), skipped=3)
     done = [event for event in events if isinstance(event, FileDone)]
     assert [int(event.input) for event in done] == list(range(10))
     assert sum(isinstance(event, TileDone) for event in events) == 10
@@ -103,62 +106,62 @@ def test_events_come_in_order_and_are_summed_up():
     assert summary.megapixels == pytest.approx(5)
     assert summary.metrics == {"psnr": 4.5}
     assert all(event.seconds.write > 0 for event in done)
-    assert work.main_threads == {threading.main_thread()}
-    assert threading.main_thread() not in work.writer_threads
+    assert steps.main_threads == {threading.main_thread()}
+    assert threading.main_thread() not in steps.writer_threads
     assert summary.stages.write == pytest.approx(sum(event.seconds.write for event in done))
     assert summary.stages.restore == pytest.approx(sum(event.seconds.restore for event in done))
 
 
-@pytest.mark.parametrize("stage", ["read", "begin", "restore", "write"])
-def test_one_bad_picture_never_ends_the_batch(stage):
-    work = Work(fail={2: stage})
-    events, summary = run(work, range(5))
+@pytest.mark.parametrize("step", ["read", "restore", "bands", "write"])
+def test_one_bad_picture_never_ends_the_batch(step):
+    steps = Steps(fail={2: step})
+    events, summary = run(steps, range(5))
     statuses = [event.status for event in events if isinstance(event, FileDone)]
     assert statuses == ["done", "done", "failed", "done", "done"]
     assert (summary.done, summary.failed) == (4, 1)
     (failed,) = (event for event in events if isinstance(event, FileDone) and event.status == "failed")
-    assert failed.error == f"no {stage}"
+    assert failed.error == f"no {step}"
 
 
 def test_the_unexpected_is_one_line():
     def burst(number):
         raise ValueError("two\nlines")
 
-    events, _ = run(Work(on_restore=burst), [1])
+    events, _ = run(Steps(on_restore=burst), [1])
     assert events[0].error.startswith("unexpected ValueError: two lines")
     assert isinstance(events[0].cause, ValueError)
 
 
-def test_stages_may_end_a_job_early_and_problems_are_failures():
-    work = Work()
+def test_reading_may_end_a_job_and_problems_are_failures():
+    steps = Steps()
     events = []
     known = Job(Path("1"), Path("2"), problem=ReadError("gone"))
-    summary = batch.run([*jobs(77, 78), known], work, events.append)
-    assert (summary.current, summary.failed) == (2, 1)
-    assert work.written == []
+    summary = pipeline.run([*jobs(77), known], steps, events.append)
+    assert (summary.current, summary.failed) == (1, 1)
+    assert steps.written == []
 
 
 @pytest.mark.parametrize("parts", [1, 20])
 def test_memory_grows_neither_with_the_batch_nor_with_the_picture(parts):
-    work = Work(parts=parts)
-    run(work, range(40 // parts))
-    # Inputs: ahead, in the network, behind, and one just handed over.  Parts: just made, waiting, in the
+    steps = Steps(parts=parts)
+    run(steps, range(40 // parts))
+    # Inputs: ahead, in the network, behind, and one just handed over.  Bands: just made, waiting, in the
     # writer's hands, for this picture and the one behind.
-    assert work.most_alive <= (batch.DEPTH + 1 + batch.BEHIND + 1) + 3 * (1 + batch.BEHIND)
+    inputs, bands = pipeline.READ_AHEAD + 1 + pipeline.WRITE_BEHIND + 1, 3 * (1 + pipeline.WRITE_BEHIND)
+    assert steps.most_alive <= inputs + bands
 
 
-def test_a_writer_takes_parts_while_the_network_goes_on():
+def test_a_writer_takes_bands_while_the_network_goes_on():
     both = threading.Barrier(2, timeout=10)
 
-    class Meeting(Work):
-        def restore(self, job, task, put, on_tile):
-            put(1)
+    class Meeting(Steps):
+        def bands(self, job, on_tile):
+            yield 1
             both.wait()
-            put(2)
-            return "end"
+            yield 2
 
-        def write(self, job, task, parts):
-            taken = iter(parts)
+        def write(self, job, found, restoration, bands):
+            taken = iter(bands)
             assert next(taken) == 1
             both.wait()
             assert list(taken) == [2]
@@ -171,14 +174,14 @@ def test_a_writer_takes_parts_while_the_network_goes_on():
 def test_a_writer_that_fails_stops_the_network():
     made = []
 
-    class Full(Work):
-        def restore(self, job, task, put, on_tile):
+    class Full(Steps):
+        def bands(self, job, on_tile):
             for number in range(1000):
-                put(number)
+                yield number
                 made.append(number)
 
-        def write(self, job, task, parts):
-            next(iter(parts))
+        def write(self, job, found, restoration, bands):
+            next(iter(bands))
             raise WriteError("disk full")
 
     events, summary = run(Full(), [1])
@@ -186,35 +189,39 @@ def test_a_writer_that_fails_stops_the_network():
     assert len(made) < 10
 
 
-def test_a_network_that_fails_in_the_middle_leaves_nothing_of_the_picture():
+@pytest.mark.parametrize("error", [RestoreError("too large"), ValueError("too large")])
+def test_a_network_that_fails_in_the_middle_leaves_nothing_of_the_picture(error):
     kept = []
 
-    class Half(Work):
-        def restore(self, job, task, put, on_tile):
-            put(1)
-            put(2)
-            raise RestoreError("too large")
+    class Half(Steps):
+        def bands(self, job, on_tile):
+            yield 1
+            yield 2
+            raise error
 
-        def write(self, job, task, parts):
-            kept.append(list(parts))
+        def write(self, job, found, restoration, bands):
+            try:
+                kept.append(list(bands))
+            except Exception as wrong:  # as what writes files does
+                raise WriteError("cannot be written") from wrong
             return FileDone(input="1", output="", status="done")
 
     events, summary = run(Half(), [1])
-    assert (summary.failed, events[0].error) == (1, "too large")
+    assert (summary.failed, events[0].cause) == (1, error)
     assert kept == []
 
 
 def test_the_summary_tells_what_the_network_waited_for():
     slow = threading.Event()
 
-    class Slow(Work):
+    class Slow(Steps):
         def read(self, job):
             slow.wait(0.05)
             return super().read(job)
 
     _, summary = run(Slow(), range(3), threads=1)
     assert summary.waited.read >= 0.04
-    _, summary = run(Work(parts=40), [1])
+    _, summary = run(Steps(parts=40), [1])
     assert summary.waited.write >= 0.002 * 20
 
 
@@ -223,11 +230,11 @@ def test_an_interrupt_finishes_what_is_being_written_and_begins_nothing():
         if number == 3:
             raise KeyboardInterrupt
 
-    work = Work(on_restore=stop)
-    events, summary = run(work, range(50))
+    steps = Steps(on_restore=stop)
+    events, summary = run(steps, range(50))
     assert summary.interrupted
-    assert summary.done == 3 == len(work.written)
-    assert max(work.read_numbers) <= 3 + batch.DEPTH
+    assert summary.done == 3 == len(steps.written)
+    assert max(steps.read_numbers) <= 3 + pipeline.READ_AHEAD
     assert isinstance(events[-1], Summary)
 
 
@@ -239,10 +246,10 @@ def test_an_interrupt_between_two_parts_drops_the_picture():
         if calls.count(1) == 3:
             raise KeyboardInterrupt
 
-    work = Work(on_restore=stop, parts=5)
-    events, summary = run(work, range(4))
+    steps = Steps(on_restore=stop, parts=5)
+    events, summary = run(steps, range(4))
     assert summary.interrupted
-    assert work.written == [0]
+    assert steps.written == [0]
     assert [event.input for event in events if isinstance(event, FileDone)] == ["0"]
 
 
@@ -250,7 +257,7 @@ def test_a_closed_pipe_ends_the_run():
     def closed(event):
         raise BrokenPipeError
 
-    work = Work()
+    steps = Steps()
     with pytest.raises(BrokenPipeError):
-        batch.run(jobs(*range(50)), work, closed)
-    assert len(work.read_numbers) < 10
+        pipeline.run(jobs(*range(50)), steps, closed)
+    assert len(steps.read_numbers) < 10

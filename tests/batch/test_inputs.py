@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from enhance_cli.cli.inputs import find_inputs, split_output
+from enhance_cli.batch.inputs import find_inputs, split_output
 from enhance_cli.errors import UsageError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from enhance_cli.engine.records import RECORDS_NAME, Record, Records, sha256_of
+from enhance_cli.batch.records import RECORDS_NAME, Record, Records, sha256_of
 from enhance_cli.errors import ReadError, WriteError
 
 SETTINGS = {"task": "sr", "scale": 2.0}

@@ -1,11 +1,12 @@
 """Which weights serve a picture."""
 
 import pytest
+from fake_networks import FakeRuntime
 
+from enhance_cli.batch.models import Models
 from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.catalog import Weights
-from enhance_cli.engine import models
-from enhance_cli.engine.models import Models
+from enhance_cli.engine import network
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import ModelError, UsageError
 
@@ -36,16 +37,16 @@ SHELF = (
 
 
 @pytest.fixture
-def choose(monkeypatch, load):
-    """`choose(task, name)` gives Models over SHELF; networks are fakes that bear their names."""
+def choose(monkeypatch):
+    """`choose(task, name)` gives Models over SHELF; what opens networks is a fake."""
     monkeypatch.setattr(catalog, "catalog", lambda: SHELF)
     loaded = []
 
-    def fake(one):
-        loaded.append(one.name)
-        return load(lambda x: x, scale=one.scale)
+    def open_fake(source, settings):
+        loaded.append(source.name)
+        return FakeRuntime(lambda x: x)
 
-    monkeypatch.setattr(models, "load_weights", fake)
+    monkeypatch.setattr(network, "open_runtime", open_fake)
 
     def make(task, name=None):
         return Models(task, EngineSettings(device="cpu"), name=name, file=None)
@@ -57,8 +58,8 @@ def choose(monkeypatch, load):
 def test_the_smallest_network_that_enlarges_enough(choose):
     chosen = choose("sr")
     for factor, name in ((1.5, "x2"), (2.0, "x2"), (2.0000001, "x2"), (2.1, "x4"), (4.0, "x4")):
-        assert chosen.model(gray=False, factor=factor).used.name == name
-    assert chosen.model(gray=True, factor=3.0).used.name == "x4-gray"
+        assert chosen.model(gray=False, factor=factor).weights.name == name
+    assert chosen.model(gray=True, factor=3.0).weights.name == "x4-gray"
     with pytest.raises(UsageError, match=r"4\.5"):
         chosen.model(gray=False, factor=4.5)
     assert choose.loaded == ["x2", "x4", "x4-gray"], "each once"
@@ -78,7 +79,7 @@ def test_a_tier_is_served_by_the_nearest_that_there_is(choose, monkeypatch):
         chosen = choose("sr", tier)
         assert chosen.fixed_name is None
         assert chosen.fixed_scale is None
-        return [chosen.model(gray=False, factor=factor).used.name for factor in (2.0, 4.0)]
+        return [chosen.model(gray=False, factor=factor).weights.name for factor in (2.0, 4.0)]
 
     assert names("fast") == ["x2", "x4-fast"]
     assert names("best") == names("default") == names(None) == ["x2", "x4"]
@@ -87,8 +88,8 @@ def test_a_tier_is_served_by_the_nearest_that_there_is(choose, monkeypatch):
 def test_photographs_take_the_next_photo_model_and_no_other(choose, monkeypatch):
     shelf = (*SHELF, weights("x4-photo", "sr", 4, tier="photo"))
     monkeypatch.setattr(catalog, "catalog", lambda: shelf)
-    assert choose("sr", "photo").model(gray=False, factor=2.0).used.name == "x4-photo"
-    assert choose("sr").model(gray=False, factor=4.0).used.name == "x4"
+    assert choose("sr", "photo").model(gray=False, factor=2.0).weights.name == "x4-photo"
+    assert choose("sr").model(gray=False, factor=4.0).weights.name == "x4"
     with pytest.raises(ModelError, match="no photo model for denoise"):
         choose("denoise", "photo").model(gray=True, factor=1.0)
 
@@ -97,7 +98,7 @@ def test_a_name_fixes_the_weights(choose):
     chosen = choose("sr", "x4")
     assert (chosen.fixed_name, chosen.fixed_scale) == ("x4", 4)
     assert [one.name for one in chosen.candidates(2.0)] == ["x4"]
-    assert chosen.model(gray=True, factor=2.0).used.name == "x4"
+    assert chosen.model(gray=True, factor=2.0).weights.name == "x4"
     with pytest.raises(UsageError, match="--scale"):
         choose("sr", "x2").model(gray=False, factor=3.0)
 
@@ -106,7 +107,7 @@ def test_tasks_without_scale(choose):
     chosen = choose("denoise")
     assert chosen.fixed_scale is None
     model = chosen.model(gray=True, factor=1.0)
-    assert (model.used.name, model.condition_range) == ("noise", (0.0, 55.0))
+    assert model.weights.name == "noise"
     assert choose("denoise", "noise").fixed_scale is None
 
 
@@ -115,10 +116,3 @@ def test_weights_of_another_task(choose):
         choose("sr", "noise")
     with pytest.raises(ModelError, match="no model for deblur"):
         choose("deblur").candidates(1.0)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("[5, 60]", (5.0, 60.0)), (None, None), ("5..60", None), ("[1]", None)]
-)
-def test_the_range_noted_in_a_file(text, expected):
-    assert models._range(text) == expected
