@@ -90,7 +90,7 @@ def test_the_ensemble_is_a_row_of_its_own_with_eight_times_the_work(
         averaged.append(x.shape)
         return eightfold(run, x)
 
-    monkeypatch.setattr("enhance_cli.engine.runner.eightfold", counted)
+    monkeypatch.setattr("enhance_cli.engine.network.eightfold", counted)
     works = plan(
         choose(["Set5"], root), Choice(models=("default", "best"), values=Values(scales=(2,))), named=True
     )
