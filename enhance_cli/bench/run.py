@@ -22,9 +22,9 @@ from enhance_cli.bench.protocols.contract import (
     to_levels,
 )
 from enhance_cli.bench.report import Cost, Row, Score
+from enhance_cli.checkpoints.inspect import all_parameters, n_parameters, work_per_megapixel
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine.ensemble import SYMMETRIES
-from enhance_cli.checkpoints.inspect import all_parameters, n_parameters, work_per_megapixel
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import ImageError
