@@ -97,44 +97,36 @@ def plan_jobs(
     """
     references = None if reference is None else _References(reference, inputs)
     place = _place(inputs, output, naming)
-    jobs = [_job(found, place(found), references) for found in inputs.found]
+    jobs = []
+    for found in inputs.found:
+        problem: ImageError | None = ReadError(found.problem) if found.problem else None
+        partner: Path | None = None
+        if references and not problem:
+            try:
+                partner = references.of(found)
+            except ImageError as error:
+                problem = error
+        jobs.append(Job(found.path, place(found), partner, problem))
     kept = _without_own(jobs)
     _check_collisions(kept)
     return tuple(kept), len(jobs) - len(kept)
 
 
-def _job(found: Found, output: Path | None, references: _References | None) -> Job:
-    problem: ImageError | None = ReadError(found.problem) if found.problem else None
-    partner: Path | None = None
-    if references and not problem:
-        try:
-            partner = references.of(found)
-        except ImageError as error:
-            problem = error
-    return Job(found.path, output, partner, problem)
-
-
-Place = Callable[[Found], Path | None]
-
-
-def _place(inputs: Inputs, output: str | None, naming: Naming) -> Place:
+def _place(inputs: Inputs, output: str | None, naming: Naming) -> Callable[[Found], Path | None]:
     """Where outputs go: standard output, beside their inputs, one file, or a folder."""
     if output == STREAM and inputs.many:
         raise UsageError("standard output takes one picture; name a folder with -o/--output")
     if output == STREAM or (output is None and inputs.found[:1] and inputs.found[0].path is None):
         return lambda found: None
     if output is None:
-        return lambda found: _beside(found, naming)
+        return lambda found: (
+            (Path() if found.path is None else found.path.parent) / naming.name(found.relative, beside=True)
+        )
     if _is_folder(output, many=inputs.many):
         folder = Path(output)
         return lambda found: folder / found.relative.parent / naming.name(found.relative, beside=False)
     file = _file(output, naming)
     return lambda found: file
-
-
-def _beside(found: Found, naming: Naming) -> Path:
-    folder = Path() if found.path is None else found.path.parent
-    return folder / naming.name(found.relative, beside=True)
 
 
 def _is_folder(output: str, *, many: bool) -> bool:
@@ -253,21 +245,16 @@ def _real(path: Path) -> str:
 
 @cache
 def real_folder(folder: Path) -> str:
+    """The folder's path without links."""
     return os.path.realpath(folder)
 
 
 @cache
 def folds_case(folder: Path) -> bool:
     """Whether the file system of a folder, which need not exist yet, takes "a" and "A" for the same."""
-    for existing in (path for path in _upwards(Path(real_folder(folder))) if os.path.exists(path)):
-        if not existing.name:
-            break
-        other = existing.with_name(existing.name.swapcase())
+    real = Path(real_folder(folder))
+    for existing in (path for path in (real, *real.parents) if os.path.exists(path)):
+        other = existing.with_name(existing.name.swapcase()) if existing.name else existing
         if other.name != existing.name:
             return other.exists() and other.samefile(existing)
     return False
-
-
-def _upwards(folder: Path) -> Iterator[Path]:
-    yield folder
-    yield from folder.parents

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from enhance_cli.cli.console import data, error, say
+from enhance_cli.cli.console import data, error, progress_bar, say
 from enhance_cli.cli.datasets import show as show_sets
 from enhance_cli.cli.options import (
     ArchOption,
@@ -285,19 +285,7 @@ class _Progress:
     """A bar on stderr over all pictures of all rows, on terminals only."""
 
     def __init__(self, works: Sequence[Work], *, show: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            redirect_stdout=False,  # else rich would send our data to stderr
-            disable=not show,
-        )
+        self._bar = progress_bar(disable=not show)
         self._pictures = self._bar.add_task("", total=sum(len(work.dataset.images) for work in works))
 
     def on_picture(self, work: Work, done: int) -> None:

@@ -16,18 +16,16 @@ import typer
 from enhance_cli.errors import EnhanceError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from enhance_cli.batch.measure import Metrics
     from enhance_cli.batch.progress import Event, FileDone, Start, Summary, TileDone
 
-MOST_NAMED = 20
+NAMED_FAILURES = 20
 """Failures repeated at the end of a batch that is longer than this; all were shown when they happened."""
-
-
-MUCH = 0.1
+LONG_WAIT = 0.1
 """Share of the run that the network spends waiting, from which the summary says what would help."""
-LEAST = {".png": ("png_level", 2), ".webp": ("webp_effort", 0)}
+FAST_SETTINGS = {".png": ("png_level", 2), ".webp": ("webp_effort", 0)}
 """The setting, by suffix, from which on writing takes little time."""
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would end a line, steer the terminal or not be encoded."""
@@ -123,7 +121,7 @@ class BatchConsole:
             error = event.error or ""
             line = error if event.input in error else f"{event.input}: {error}"
             self._n_failed += 1
-            self._failed = [*self._failed, line][:MOST_NAMED]
+            self._failed = [*self._failed, line][:NAMED_FAILURES]
             self._print(visible(f"failed {line}"))
             if self._debug and event.cause:
                 self._print("".join(traceback.format_exception(event.cause)).rstrip())
@@ -140,17 +138,17 @@ class BatchConsole:
         self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
         if event.done > 1:
             self._talk(_stages(event, self._easier(), self._settings))
-        if self._n_files > MOST_NAMED:
+        if self._n_files > NAMED_FAILURES:
             for line in self._failed:
                 self._talk(f"  failed {line}")
-            if self._n_failed > MOST_NAMED:
-                self._talk(f"  and {self._n_failed - MOST_NAMED} more")
+            if self._n_failed > NAMED_FAILURES:
+                self._talk(f"  and {self._n_failed - NAMED_FAILURES} more")
 
     def _easier(self) -> list[str]:
         """Flags that make the outputs seen less work to write."""
         return [
             f"--{key.replace('_', '-')} {least}"
-            for suffix, (key, least) in LEAST.items()
+            for suffix, (key, least) in FAST_SETTINGS.items()
             if suffix in self._suffixes and self._settings.get(key, least) > least
         ]
 
@@ -186,7 +184,7 @@ def _stages(event: Summary, easier: list[str], settings: dict[str, Any]) -> str:
         ("reading", event.waited.read, more),
         ("writing", event.waited.write, easier + more),
     ):
-        if waited > MUCH * event.seconds:
+        if waited > LONG_WAIT * event.seconds:
             advice = f" (try {' or '.join(ways)})" if ways else ""
             words.append(f"waited {waited:.1f} s for {stage}{advice}")
     return "; ".join(words)
@@ -204,23 +202,29 @@ def _figures(metrics: Metrics | None, baseline: Metrics | None) -> list[str]:
     return ["  ".join(words)]
 
 
+def progress_bar(*columns: ProgressColumn, disable: bool = False) -> Progress:
+    """rich's bar on stderr, which is gone at its end: a description, and by default how many and how long."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        *(columns or (MofNCompleteColumn(), TimeRemainingColumn())),
+        console=Console(stderr=True),
+        transient=True,
+        disable=disable,
+        # rich would send what goes to stdout, the data, to its own console.
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
 class _Bar:
-    """rich's bar on stderr: all pictures, and the tiles of the current one."""
+    """All pictures, and the tiles of the current one."""
 
     def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        self._progress: Progress = Progress(
-            *columns,
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            # rich would send what goes to stdout, the data, to its own console.
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._progress = progress_bar()
         self._n_files = 0
         self._pictures: TaskID = self._progress.add_task("pictures", total=total)
         self._tiles: TaskID = self._progress.add_task("tiles", total=None, visible=False)
