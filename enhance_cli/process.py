@@ -18,8 +18,8 @@ REUSED_BYTES = MAPPED_BYTES - (16 << 10)
 def prepare() -> None:
     """Ask for huge pages, and keep what a layer has freed for the next; the user's own environment wins.
 
-    Networks spent up to half of their time on page faults without.  torch looks once for its variable, when it
-    takes its first memory, and Linux alone heeds it.  glibc would give memory back to the system whenever
+    Networks spent up to half of their time on page faults without.  torch looks once for its variable, when
+    it takes its first memory, and Linux alone heeds it.  glibc would give memory back to the system whenever
     a layer's maps go, to be faulted in again by the next layer.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
