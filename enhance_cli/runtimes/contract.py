@@ -88,3 +88,13 @@ class Runtime(Protocol):
 
 class OutOfMemoryError(Exception):
     """The device has too little memory for this input: give smaller tiles, or fewer at once."""
+
+
+class UnavailableError(Exception):
+    """A runtime cannot be loaded, or refuses a network; the text says why, in a few words."""
+
+
+def last_line(error: Exception) -> str:
+    """What an error of a runtime says, in one line: those before often tell places in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from enhance_cli.runtimes import cache, machine
+from enhance_cli.runtimes.contract import UnavailableError
+from enhance_cli.runtimes.select import fastest
 
 
 @dataclass(frozen=True)
 class Measured:
-    """How fast the runtimes compute one prepared network here."""
+    """How fast the runtimes compute one prepared network here, with as many threads as are taken unasked."""
 
     network: str
     """Name of the weights when it was prepared."""
     chosen: str
     """For example "openvino bfloat16"."""
     milliseconds: dict[str, float]
-    """By runtime and precision, for the picture on which they were compared."""
+    """By runtime and precision, for a tenth of a megapixel of input."""
 
 
 @dataclass(frozen=True)
@@ -40,4 +45,26 @@ class Report:
 
 def examine() -> Report:
     """Look at this machine; takes as long as importing the runtimes that are installed."""
-    raise NotImplementedError
+    from enhance_cli.runtimes import onnxruntime, torch
+
+    providers: tuple[str, ...] = ()
+    # A broken package of that name has nothing to offer.
+    with suppress(UnavailableError):
+        providers = onnxruntime.devices() if machine.is_installed("onnxruntime") else ()
+    threads = machine.cpu_threads(None)
+    measured = []
+    for name, timings in cache.measured_here(cache.place_of(threads)).items():
+        faithful = {label: one.milliseconds for label, one in timings.items() if one.faithful}
+        times = {label: one.milliseconds for label, one in timings.items()}
+        measured.append(Measured(name, fastest(faithful), times))
+    return Report(
+        processor=machine.processor(),
+        threads=threads,
+        instructions=machine.instructions(),
+        devices=("cpu", *torch.devices()),
+        runtimes={name: machine.version_of(name) for name in ("torch", "openvino", "onnxruntime", "ncnn")},
+        providers=providers,
+        measured=tuple(measured),
+        cache=cache.folder(),
+        cache_bytes=cache.size(),
+    )
