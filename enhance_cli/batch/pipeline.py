@@ -18,12 +18,12 @@ from queue import Queue
 from threading import Event as Signal
 from typing import TypeVar
 
-from enhance_cli.batch.measure import Metrics
 from enhance_cli.batch.plan import Job
 from enhance_cli.batch.progress import Event, FileDone, Seconds, Summary, TileDone, Waited, mean
 from enhance_cli.batch.steps import Input, Restoration, Steps
 from enhance_cli.errors import EnhanceError
 from enhance_cli.imaging.picture import Picture
+from enhance_cli.metrics.measure import Metrics
 
 READ_AHEAD = 2
 """Pictures that are read before their turn; more only where more threads are asked for."""

@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from enhance_cli.batch.measure import Metrics
 from enhance_cli.engine.condition import ConditionFrom
+from enhance_cli.metrics.measure import Metrics
 
 SCHEMA = 1
 """Raised when a field changes its meaning or goes; new fields leave it alone."""

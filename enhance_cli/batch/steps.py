@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.batch.measure import Metrics, measure, untreated
 from enhance_cli.batch.models import Model, Models
 from enhance_cli.batch.plan import Job, Plan
 from enhance_cli.batch.progress import FileDone, Start
@@ -24,6 +22,7 @@ from enhance_cli.imaging import files
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture, joined
+from enhance_cli.metrics.measure import Metrics, baseline, measure
 
 FALLBACK_FORMAT = "PNG"
 """Of the results of inputs whose own format cannot be written."""
@@ -156,7 +155,7 @@ class Steps:
         """Compare, encode and write, band by band where nothing needs the whole."""
         outline, condition = restoration.outline, restoration.condition
         format = self._format(job, outline)
-        metrics = baseline = None
+        metrics = before = None
         if found.reference is None:
             pieces = files.encode_bands(outline, iter(bands), format, options=self._plan.encode)
         else:
@@ -164,7 +163,7 @@ class Steps:
             data = files.encode(picture, format, options=self._plan.encode)
             if format == "JPEG":
                 picture = files.read(data, max_pixels=picture.width * picture.height)
-            metrics, baseline = self._measured(found, picture)
+            metrics, before = self._measured(found, picture)
             pieces = iter([data])
         if job.output is None:
             self._stdout(b"".join(pieces))
@@ -186,7 +185,7 @@ class Steps:
             condition=condition.value,
             condition_from=condition.source,
             metrics=metrics,
-            baseline=baseline,
+            baseline=before,
             warnings=(
                 *found.picture.warnings,
                 *condition.warnings,
@@ -212,7 +211,7 @@ class Steps:
         """An output that is up to date counts towards the means and gates like a new one."""
         assert job.output is not None
         output = files.read(job.output, max_pixels=self._plan.max_pixels)
-        metrics, baseline = self._measured(found, output)
+        metrics, before = self._measured(found, output)
         return FileDone(
             input=job.input_name,
             output=job.output_name,
@@ -220,16 +219,16 @@ class Steps:
             input_size=(found.picture.width, found.picture.height),
             output_size=(output.width, output.height),
             metrics=metrics,
-            baseline=baseline,
+            baseline=before,
         )
 
     def _measured(self, found: Input, result: Picture) -> tuple[Metrics, Metrics]:
         """Figures of the result and of doing nothing."""
         assert found.reference is not None
-        task, clean = self._plan.task, found.reference.pixels
-        border = math.ceil(self._plan.factor_of(found.picture)) if task.enlarges else 0
-        before = untreated(task, found.picture, *found.target)
-        return measure(task, result.pixels, clean, border=border), measure(task, before, clean, border=border)
+        task, clean, (width, height) = self._plan.task.name, found.reference.pixels, found.target
+        factor = self._plan.factor_of(found.picture)
+        untreated = baseline(task, found.picture.pixels, height, width)
+        return measure(task, result.pixels, clean, factor), measure(task, untreated, clean, factor)
 
     def _format(self, job: Job, picture: Picture) -> str:
         if job.output is not None:

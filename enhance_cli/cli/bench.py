@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
-from enhance_cli.cli.console import data, error, progress_bar, say
+from enhance_cli.cli.console import data, error, say
 from enhance_cli.cli.datasets import show as show_sets
 from enhance_cli.cli.options import (
     ArchOption,
@@ -29,9 +29,9 @@ from enhance_cli.cli.options import (
 )
 from enhance_cli.cli.tables import print_tables
 from enhance_cli.errors import ImageError, UsageError, WriteError
-from enhance_cli.tasks import Task
 
 if TYPE_CHECKING:
+    from enhance_cli.arch.contract import Task
     from enhance_cli.bench.datasets import Dataset
     from enhance_cli.bench.plan import Choice, Work
     from enhance_cli.bench.protocols.choice import Values
@@ -50,7 +50,7 @@ def bench(
         ),
     ] = None,
     task: Annotated[
-        Task | None,
+        Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"] | None,
         typer.Option(help="What to measure.", show_default="what the set is usual for"),
     ] = None,
     scale: Annotated[str | None, typer.Option(metavar="N,...", help="For sr.", show_default="2,3,4")] = None,
@@ -285,7 +285,19 @@ class _Progress:
     """A bar on stderr over all pictures of all rows, on terminals only."""
 
     def __init__(self, works: Sequence[Work], *, show: bool) -> None:
-        self._bar = progress_bar(disable=not show)
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,  # else rich would send our data to stderr
+            disable=not show,
+        )
         self._pictures = self._bar.add_task("", total=sum(len(work.dataset.images) for work in works))
 
     def on_picture(self, work: Work, done: int) -> None:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from enhance_cli.cli.progress import progress_bar
 from enhance_cli.errors import EnhanceError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn, TaskID
+    from rich.progress import TaskID
 
-    from enhance_cli.batch.measure import Metrics
     from enhance_cli.batch.progress import Event, FileDone, Start, Summary, TileDone
+    from enhance_cli.metrics.measure import Metrics
 
 NAMED_FAILURES = 20
 """Failures repeated at the end of a batch that is longer than this; all were shown when they happened."""
@@ -202,29 +203,13 @@ def _figures(metrics: Metrics | None, baseline: Metrics | None) -> list[str]:
     return ["  ".join(words)]
 
 
-def progress_bar(*columns: ProgressColumn, disable: bool = False) -> Progress:
-    """rich's bar on stderr, which is gone at its end: a description, and by default how many and how long."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        *(columns or (MofNCompleteColumn(), TimeRemainingColumn())),
-        console=Console(stderr=True),
-        transient=True,
-        disable=disable,
-        # rich would send what goes to stdout, the data, to its own console.
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-
-
 class _Bar:
     """All pictures, and the tiles of the current one."""
 
     def __init__(self, total: int) -> None:
-        self._progress = progress_bar()
+        from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+
+        self._progress = progress_bar(MofNCompleteColumn(), TimeRemainingColumn())
         self._n_files = 0
         self._pictures: TaskID = self._progress.add_task("pictures", total=total)
         self._tiles: TaskID = self._progress.add_task("tiles", total=None, visible=False)

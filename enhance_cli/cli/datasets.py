@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from enhance_cli.cli import console
-from enhance_cli.cli.options import Json
 
 if TYPE_CHECKING:
     from enhance_cli.bench.datasets import Listed
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Show the test sets that are there; fetch others.")
 
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per line.")]
 DataRoot = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder that holds the test sets.", show_default="$ENHANCE_DATA"),
@@ -86,8 +86,15 @@ def _bar(name: str) -> Iterator[OnBytes]:
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
-    from rich.progress import DownloadColumn, TransferSpeedColumn
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    with console.progress_bar(DownloadColumn(), TransferSpeedColumn()) as progress:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task(name, total=None)
         yield lambda done, total: progress.update(bar, completed=done, total=total)

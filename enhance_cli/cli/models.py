@@ -22,6 +22,7 @@ from enhance_cli.cli.options import (
     Threads,
     arch_options,
 )
+from enhance_cli.cli.tables import print_columns
 from enhance_cli.tasks import Task
 
 if TYPE_CHECKING:
@@ -56,11 +57,7 @@ def list_models(json: Json = False) -> None:
         for weights in catalog():
             console.data(_json(weights))
         return
-    rows = [COLUMNS, *(_row(weights) for weights in catalog())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        console.data("  ".join(cells).rstrip())
+    print_columns([COLUMNS, *(_row(weights) for weights in catalog())])
 
 
 @app.command()

@@ -21,7 +21,6 @@ import typer
 
 from enhance_cli.batch import pipeline
 from enhance_cli.batch.inputs import find_inputs, split_output
-from enhance_cli.batch.measure import Metrics
 from enhance_cli.batch.models import Models
 from enhance_cli.batch.outputs import Naming, format_named, plan_jobs
 from enhance_cli.batch.plan import Job, Plan
@@ -35,14 +34,14 @@ from enhance_cli.errors import EnhanceError, GateError, ReadError, UsageError, W
 from enhance_cli.imaging.encode import EncodeOptions
 from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers
 from enhance_cli.imaging.mosaic import Pattern
+from enhance_cli.metrics.gates import below, first_of
+from enhance_cli.metrics.measure import Metrics
 from enhance_cli.tasks import TASKS, Task
 
 DEFAULT_SCALE = 2.0
 INTERRUPTED = 130
 """Exit code of a run that was stopped by a signal."""
 STARTED = time.time()
-NAMED_OFFENDERS = 5
-"""Pictures below a gate that are named."""
 
 
 def restore(
@@ -195,16 +194,12 @@ def _check_gates(
 ) -> None:
     """GateError that names the means below their gates and the worst pictures."""
     offences = []
-    for key, gate in gates.items():
-        # Not "<": a mean that is no number has not passed.
-        if gate is None or means is None or means[key] >= gate:
-            continue
+    for key, gate in below(means or {}, gates):
         digits = 4 if key == "ssim" else 2
-        below = sorted((metrics[key], name) for name, metrics in measured if not metrics[key] >= gate)
-        worst = ", ".join(f"{name} {value:.{digits}f}" for value, name in below[:NAMED_OFFENDERS])
-        more = f" and {len(below) - NAMED_OFFENDERS} more" if len(below) > NAMED_OFFENDERS else ""
-        mean = f"mean {key.upper()} {means[key]:.{digits}f}"
-        offences.append(f"{mean} is below --min-{key} {gate:g}: {worst}{more}")
+        lower = sorted((metrics[key], name) for name, metrics in measured if below(metrics, {key: gate}))
+        worst = first_of([f"{name} {value:.{digits}f}" for value, name in lower])
+        mean = f"mean {key.upper()} {(means or {})[key]:.{digits}f}"
+        offences.append(f"{mean} is below --min-{key} {gate:g}: {worst}")
     if offences:
         raise GateError("; ".join(offences))
 

@@ -1,11 +1,13 @@
-"""Tables of the benchmark on a terminal, or in plain columns elsewhere."""
+"""Tables on stdout: of the benchmark, and plain columns for lists."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from enhance_cli.cli.console import data
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,10 +15,18 @@ if TYPE_CHECKING:
 
     from enhance_cli.bench.report import Row, Table
 
-WIDE = 1000
+PLAIN_WIDTH = 1000
 """Columns of what is no terminal: nothing is wrapped or cut there."""
-SPARE = ("peak MB", "work/MP", "params", "s/MP")
+SPARE_COLUMNS = ("peak MB", "work/MP", "params", "s/MP")
 """Columns that a narrow terminal is spared, in this order."""
+
+
+def print_columns(rows: Sequence[Sequence[str]]) -> None:
+    """Rows of words in columns that are as wide as their longest word."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        data("  ".join(cells).rstrip())
 
 
 def print_tables(rows: Iterable[Row]) -> Iterator[Row]:
@@ -25,7 +35,7 @@ def print_tables(rows: Iterable[Row]) -> Iterator[Row]:
 
     from enhance_cli.bench.report import table
 
-    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     for _, of_one in groupby(rows, key=lambda row: (row.dataset, row.task)):
         group = list(of_one)
         print_table(table(group), console)
@@ -38,8 +48,9 @@ def print_table(content: Table, console: Console) -> None:
 
     left_out: set[str] = set()
     drawn = _drawn(content, left_out, rules=console.is_terminal)
-    for name in SPARE:
-        if Measurement.get(console, console.options.update(width=WIDE), drawn).maximum <= console.width:
+    for name in SPARE_COLUMNS:
+        options = console.options.update(width=PLAIN_WIDTH)
+        if Measurement.get(console, options, drawn).maximum <= console.width:
             break
         left_out.add(name)
         drawn = _drawn(content, left_out, rules=console.is_terminal)

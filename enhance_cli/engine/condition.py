@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.imaging import jpeg, noise
-from enhance_cli.imaging.colour import from_float, to_float
+from enhance_cli.imaging.colour import to_float
 from enhance_cli.imaging.picture import Picture
+from enhance_cli.metrics.measure import eight_bit
 from enhance_cli.tasks import ConditionKind, TaskSpec
 
 UNTRACED_QUALITY = 90.0
@@ -83,8 +82,5 @@ def _seen(picture: Picture, kind: ConditionKind | None) -> tuple[float, Conditio
         return noise.estimate_sigma(to_float(picture.pixels)), "estimate"
     if picture.jpeg_quality is not None:
         return float(picture.jpeg_quality), "tables"
-    pixels = picture.pixels
-    if pixels.dtype != np.uint8:
-        pixels = from_float(to_float(pixels), np.uint8)
-    traced = jpeg.estimate_quality(np.asarray(pixels, np.uint8))
+    traced = jpeg.estimate_quality(eight_bit(picture.pixels))
     return (UNTRACED_QUALITY, "assumed") if traced is None else (float(traced), "estimate")

@@ -14,7 +14,9 @@ from enhance_cli.metrics.psnr import paired
 Window = Literal["gaussian", "flat"]
 """What the moments are weighted with: 11x11 Gaussian, sigma 1.5 (the paper's), or 8x8 pixels alike."""
 
-_SIDES: dict[Window, int] = {"gaussian": 11, "flat": 8}
+WINDOW_SIDE = 11
+"""Pixels of the side of the Gaussian window: what a picture must have at least."""
+_SIDES: dict[Window, int] = {"gaussian": WINDOW_SIDE, "flat": 8}
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
 _SHRUNK_SIDE = 256

@@ -1,0 +1,26 @@
+"""Progress bars on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
+
+def progress_bar(*columns: ProgressColumn, show: bool = True) -> Progress:
+    """A bar between its description and `columns`, on terminals only; it vanishes at its end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        # rich would send what goes to stdout, the data, to its own console.
+        redirect_stdout=False,
+        disable=not (show and sys.stderr.isatty()),
+    )
