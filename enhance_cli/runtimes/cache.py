@@ -2,8 +2,8 @@
 
 A network is `KEY.json`, what is known of it, and `KEY.onnx`, its graph; `KEY-PLACE.json` holds how fast the
 runtimes are here, where PLACE stands for processor, threads and versions of the runtimes.  The key stands for
-weights, settings and exporter.  All are written whole or not at all, and whatever does not fit is as if it were
-not there: others may write here too, disks fill up, and programs are killed.
+weights, settings and exporter.  All are written whole or not at all, and what does not fit counts as missing:
+others may write here too, disks fill up, and programs are killed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.errors import WriteError
 from enhance_cli.imaging.files import write_atomic
 from enhance_cli.runtimes import machine
-from enhance_cli.runtimes.contract import NetworkSource
+from enhance_cli.runtimes.contract import NetworkSource, UnavailableError
 
 FORMAT = 1
 """Raised when files mean something else than before, or graphs are written otherwise."""
@@ -165,30 +166,28 @@ def size() -> int:
     return sum(stat.st_size for _, stat in _files())
 
 
-class Trial:
-    """Marks that a runtime computes a network for the first time, which may crash the process."""
+@contextlib.contextmanager
+def trial(key: str, runtime: str) -> Iterator[None]:
+    """Marks that a runtime computes a network for the first time, which may crash the process.
 
-    def __init__(self, key: str, runtime: str) -> None:
-        self._marker = _path(f"{key}-{runtime}-{machine.version_of(runtime)}.trial")
-
-    def problem(self) -> str | None:
-        """Why the runtime had better not be tried; None if nothing speaks against it."""
-        try:
-            age = time.time() - self._marker.stat().st_mtime
-        except OSError:
-            return None
-        if age < TRIAL_SECONDS:
-            return "another run is trying it just now, or has crashed"
-        return f"it crashed the last time; remove {self._marker} to try again"
-
-    def __enter__(self) -> Trial:
-        with contextlib.suppress(WriteError):
-            write_atomic(self._marker, b"")
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    UnavailableError if that has happened before.
+    """
+    root = folder()
+    if root is None:
+        yield
+        return
+    marker = root / f"{key}-{runtime}-{machine.version_of(runtime)}.trial"
+    with contextlib.suppress(OSError):
+        if time.time() - marker.stat().st_mtime < TRIAL_SECONDS:
+            raise UnavailableError("another run is trying it just now, or has crashed")
+        raise UnavailableError(f"it crashed the last time; remove {marker} to try again")
+    with contextlib.suppress(WriteError):
+        write_atomic(marker, b"")
+    try:
+        yield
+    finally:
         with contextlib.suppress(OSError):
-            self._marker.unlink(missing_ok=True)
+            marker.unlink(missing_ok=True)
 
 
 def _path(name: str) -> Path:

@@ -88,7 +88,7 @@ def load() -> Any:
 
 
 def _ends(param: Path) -> tuple[str, str]:
-    """Names of the input and the output: lines are layer, name, numbers of inputs and outputs, their names."""
+    """Names of input and output; lines are kind, name, numbers of inputs and outputs, and their names."""
     try:
         lines = [line.split() for line in param.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:

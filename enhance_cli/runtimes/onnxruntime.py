@@ -68,7 +68,7 @@ class OnnxRuntime:
         exact = {"device_id": number or "0", "use_tf32": "0"} if kind == "cuda" else {}
         try:
             self._session = onnxruntime.InferenceSession(
-                graph, options, providers=[(PROVIDERS[kind], exact), PROVIDERS["cpu"]]
+                graph, options, providers=[(PROVIDERS[kind], exact), *[PROVIDERS["cpu"]] * (kind != "cpu")]
             )
         except Exception as error:  # its own kinds differ from version to version
             raise UnavailableError(f"ONNX Runtime refuses the network: {last_line(error)}") from error

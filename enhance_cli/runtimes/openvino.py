@@ -58,8 +58,8 @@ class OpenvinoRuntime:
         self._most = min(PIXELS, int(BYTES / (4 * LIVE_MAPS * floats_per_pixel)))
         self._openvino = load()
         settings = {
-            # Unasked it computes in bfloat16 where the processor can, and ties threads to processors, of which
-            # two processes would take the same.
+            # Unasked it computes in bfloat16 where the processor can, and ties threads to processors: two
+            # processes would take the same.
             "INFERENCE_PRECISION_HINT": PRECISIONS[precision],
             "EXECUTION_MODE_HINT": "ACCURACY" if precision == "float32" else "PERFORMANCE",
             "PERFORMANCE_HINT": "LATENCY",
