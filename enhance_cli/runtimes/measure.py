@@ -20,7 +20,7 @@ SMALL_SIDE, LARGE_SIDE = 64, 256
 """Sides of the pictures: the largest is taken with which a turn takes no longer than it should."""
 TURN_SECONDS, ENOUGH_SECONDS = 0.35, 1.2
 """How long a turn of all runtimes should take at most, and after how long no other is begun."""
-MOST_TURNS = 7
+FEWEST_TURNS, MOST_TURNS = 3, 7
 STEP = 8
 """By how much the sides differ from turn to turn."""
 REPORTED_PIXELS = 100_000
@@ -42,12 +42,14 @@ def milliseconds(runtimes: Mapping[str, Runtime], spec: ArchSpec, threads: int) 
 
     side, first = SMALL_SIDE, turn(SMALL_SIDE)
     seconds = 2 * sum(first.values()) * side**2
-    while side < LARGE_SIDE and 2 * seconds < TURN_SECONDS:
+    while side * 3 // 2 <= LARGE_SIDE and seconds * 9 / 4 < TURN_SECONDS:
         side, seconds = side * 3 // 2, seconds * 9 / 4
-    # The first turn is for whatever is only done once; it counts where another would take too long.
-    turns = [] if seconds < ENOUGH_SECONDS else [first]
-    start = time.perf_counter()
-    while not turns or (len(turns) < MOST_TURNS and time.perf_counter() - start < ENOUGH_SECONDS):
+    # The first turn is for whatever is only done once; it must do where another would take too long.
+    turns = [first] if seconds > ENOUGH_SECONDS else []
+    start = clock()
+    while not turns or (turns[0] is not first and len(turns) < MOST_TURNS):
+        if len(turns) >= FEWEST_TURNS and clock() - start > ENOUGH_SECONDS:
+            break
         turns.append(turn(side + STEP * len(turns)))
     # Within a turn all meet the same disturbances: shares of it are compared, not times of different turns.
     shares = {name: median(one[name] / sum(one.values()) for one in turns) for name in runtimes}
