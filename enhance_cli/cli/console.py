@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as encoder
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from enhance_cli.cli.progress import progress_bar
-from enhance_cli.errors import EnhanceError
+from enhance_cli.errors import EnhanceError, ReadError, WriteError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -32,6 +33,24 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would end a line, steer the terminal or not be encoded."""
 
 
+def read_stdin() -> bytes:
+    """All of standard input; ReadError if it is closed."""
+    if sys.stdin is None:
+        raise ReadError("standard input is closed; pipe a picture into it or name a file")
+    return sys.stdin.buffer.read()
+
+
+def write_stdout(content: bytes) -> None:
+    """A picture on stdout, at once; WriteError if it cannot be written."""
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot write to standard output: {error.strerror}") from error
+
+
 def data(line: str) -> None:
     """One line of data on stdout, at once; EnhanceError if it cannot be written."""
     try:
@@ -41,6 +60,11 @@ def data(line: str) -> None:
         raise
     except OSError as error:
         raise EnhanceError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def event(kind: str, fields: dict[str, Any]) -> None:
+    """One JSON event on stdout; ValueError for numbers that JSON does not have."""
+    data(encoder.dumps({"event": kind, "schema": 1, **fields}, allow_nan=False, default=str))
 
 
 def say(line: str) -> None:

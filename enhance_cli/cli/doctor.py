@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as encoder
 from dataclasses import asdict
 
 from enhance_cli.cli import console
@@ -15,7 +14,7 @@ def doctor(json: Json = False, debug: Debug = False) -> None:
 
     report = examine()
     if json:
-        console.data(encoder.dumps({"event": "doctor", "schema": 1, **asdict(report)}, default=str))
+        console.event("doctor", asdict(report))
         return
     runtimes = ", ".join(
         f"{name} {version or '(not installed)'}" for name, version in report.runtimes.items()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +26,10 @@ from enhance_cli.batch.plan import Job, Plan
 from enhance_cli.batch.progress import Event, FileDone, Start, Summary
 from enhance_cli.batch.steps import Steps
 from enhance_cli.checkpoints.catalog import ENSEMBLED
-from enhance_cli.cli.console import BatchConsole
+from enhance_cli.cli.console import BatchConsole, read_stdin, write_stdout
 from enhance_cli.cli.options import Common, arch_options
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.errors import EnhanceError, GateError, ReadError, UsageError, WriteError
+from enhance_cli.errors import EnhanceError, GateError, UsageError
 from enhance_cli.imaging.encode import EncodeOptions
 from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers
 from enhance_cli.imaging.mosaic import Pattern
@@ -117,8 +116,8 @@ def restore(
         summary = _dry_run(jobs, plan, asked, skipped, on_event)
     else:
         # Read once, and here: an interrupt could not end the wait of a reader thread.
-        stdin = cache(_from_stdin)
-        steps = Steps(plan, models, stdin=stdin, stdout=_to_stdout)
+        stdin = cache(read_stdin)
+        steps = Steps(plan, models, stdin=stdin, stdout=write_stdout)
         with _interruptible():
             on_event(steps.start(asked, len(jobs)))
             remove_leftovers([job.output for job in jobs if job.output], STARTED)
@@ -219,22 +218,6 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _from_stdin() -> bytes:
-    if sys.stdin is None:
-        raise ReadError("standard input is closed; pipe a picture into it or name a file")
-    return sys.stdin.buffer.read()
-
-
-def _to_stdout(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise WriteError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def _path(text: str | None) -> Path | None:

@@ -167,7 +167,8 @@ class TiledNetwork:
     def _core_of(self, y: Batch, core: Box) -> Batch:
         spec = self.runtime.spec
         out = core.scaled(spec.scale)
-        return y[..., out.rows, out.columns] / np.float32(spec.value_range)
+        y = y[..., out.rows, out.columns]
+        return y if spec.value_range == 1 else y / np.float32(spec.value_range)
 
     def _fault_of(self, x: Batch, y: Batch, core: Box) -> str | None:
         x = x[..., core.rows, core.columns]

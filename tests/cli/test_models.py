@@ -7,7 +7,7 @@ import pytest
 from fake_networks import FakeRuntime
 
 from enhance_cli.checkpoints import store
-from enhance_cli.cli import models
+from enhance_cli.cli import console
 from enhance_cli.runtimes import select
 
 
@@ -42,7 +42,7 @@ def test_an_unknown_name_is_answered_with_names_like_it(enhance):
 
 def test_numbers_that_json_does_not_have_are_never_written():
     with pytest.raises(ValueError, match="JSON compliant"):
-        models._event("inspect", {"parameters": {"res_scale": float("nan")}})
+        console.event("inspect", {"parameters": {"res_scale": float("nan")}})
 
 
 def test_verify_finds_the_altered_file(enhance, shelf, monkeypatch, tmp_path):

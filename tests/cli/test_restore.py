@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from enhance_cli.batch.records import RECORDS_NAME
-from enhance_cli.cli.restore import _from_stdin
+from enhance_cli.cli.console import read_stdin
 from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.errors import ReadError
 
@@ -181,7 +181,7 @@ def test_gray_pictures_saved_as_rgb_are_restored_as_gray(enhance, picture, tmp_p
 def test_closed_standard_input_is_one_line(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(ReadError, match="standard input is closed"):
-        _from_stdin()
+        read_stdin()
 
 
 def test_the_network_follows_from_the_factor(enhance, picture, size_of, tmp_path):
@@ -414,7 +414,7 @@ def test_an_interrupt_ends_the_wait_for_stdin(enhance, monkeypatch):
         assert threading.current_thread() is threading.main_thread()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("enhance_cli.cli.restore._from_stdin", wait)
+    monkeypatch.setattr("enhance_cli.cli.restore.read_stdin", wait)
     assert enhance("sr", "-").code == 130
 
 
