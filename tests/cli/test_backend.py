@@ -11,6 +11,12 @@ from enhance_cli.runtimes.contract import Backend
 PREPARED = [name for name in get_args(Backend) if name != "torch"]
 
 
+@pytest.fixture(autouse=True)
+def own_cache(hermetic, monkeypatch, tmp_path):
+    """What one test has found out with its runtimes is no answer for the next, which has others."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 @pytest.mark.parametrize("name", PREPARED)
 def test_what_is_asked_for_is_taken_and_gives_the_same_picture(name, request, enhance, picture, tmp_path):
     request.getfixturevalue(name)
@@ -27,7 +33,8 @@ def test_what_is_asked_for_is_taken_and_gives_the_same_picture(name, request, en
 def test_auto_says_what_it_took(onnxruntime, enhance, picture):
     picture("a.png")
     (start,) = enhance("sr", "--device", "cpu", "--json", "a.png", "out/").of("start")
-    assert any(note.startswith(f"backend auto: {start['backend']}") for note in start["notes"])
+    taken = [note for note in start["notes"] if note.startswith(f"auto: {start['backend']} in")]
+    assert len(taken) == ((start["backend"], start["precision"]) != ("torch", "float32"))
 
 
 def test_auto_without_other_runtimes_is_silent(enhance, picture):
