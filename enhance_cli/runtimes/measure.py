@@ -47,7 +47,7 @@ def milliseconds(runtimes: Mapping[str, Runtime], spec: ArchSpec, threads: int) 
     # The first turn is for whatever is only done once; it must do where another would take too long.
     turns = [first] if seconds > ENOUGH_SECONDS else []
     start = clock()
-    while not turns or (turns[0] is not first and len(turns) < MOST_TURNS):
+    while seconds <= ENOUGH_SECONDS and len(turns) < MOST_TURNS:
         if len(turns) >= FEWEST_TURNS and clock() - start > ENOUGH_SECONDS:
             break
         turns.append(turn(side + STEP * len(turns)))
