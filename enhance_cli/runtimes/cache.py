@@ -53,7 +53,7 @@ class Timing:
     """How a runtime computes a network in one precision, compared with torch in float32."""
 
     milliseconds: float
-    """For a picture of a tenth of a megapixel."""
+    """For a tenth of a megapixel, or for less with networks that take long for it."""
     faithful: bool
     """Whether its result cannot be told from float32; see `probe`."""
 

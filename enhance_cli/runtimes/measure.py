@@ -9,7 +9,7 @@ and some runtimes prepare each size anew: each is run twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import median
 
 from enhance_cli.arch.contract import ArchSpec
@@ -26,9 +26,14 @@ STEP = 8
 REPORTED_PIXELS = 100_000
 
 
+def clock_for(threads: int) -> Callable[[], float]:
+    """Seconds that other programs add nothing to, where that can be."""
+    return time.process_time if threads == 1 else time.perf_counter
+
+
 def milliseconds(runtimes: Mapping[str, Runtime], spec: ArchSpec, threads: int) -> dict[str, float]:
     """How long each takes for REPORTED_PIXELS of input; takes about two seconds in all."""
-    clock = time.process_time if threads == 1 else time.perf_counter
+    clock = clock_for(threads)
 
     def turn(side: int) -> dict[str, float]:
         picture = probe(spec, side, side + STEP)

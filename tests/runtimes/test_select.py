@@ -287,3 +287,13 @@ def test_a_machine_without_gpu_says_where_it_runs(monkeypatch):
 def test_the_choice_prefers_what_starts_without_torch():
     assert select.fastest({"torch float32": 10, "openvino float32": 11}) == "openvino float32"
     assert select.fastest({"torch bfloat16": 5, "openvino float32": 11}) == "torch bfloat16"
+
+
+def test_a_slow_network_is_run_no_oftener_than_checking_it_needs(openvino, times, monkeypatch):
+    found = times(**FAST)
+    monkeypatch.setattr(select, "SLOW_SECONDS", -1)
+    opened(source())
+    assert not found
+    network = source()
+    opened(network)
+    assert not network.reads
