@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
@@ -20,6 +19,7 @@ from enhance_cli.batch.models import Models
 from enhance_cli.batch.plan import Plan
 from enhance_cli.batch.steps import restoration_of
 from enhance_cli.checkpoints.catalog import ENSEMBLED, Weights, catalog
+from enhance_cli.engine.network import OnTile
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging import files
@@ -32,7 +32,6 @@ from enhance_cli.tasks import TASKS, Task
 
 __all__ = ["Enhancer", "Picture", "list_models", "load", "read_image", "write_image"]
 
-OnTile = Callable[[int, int], None]
 Given = TypeVar("Given")
 PILLOW_MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}
 """What images of each mode are restored as; palettes are looked at, and 16-bit gray is kept."""

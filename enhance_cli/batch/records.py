@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,12 @@ class Records:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             try:
-                # A killed run may have left half a line.
-                os.write(handle, line if _ends_line(handle) else b"\n" + line)
+                size = os.fstat(handle).st_size
+                os.lseek(handle, max(0, size - 1), os.SEEK_SET)
+                if size and os.read(handle, 1) != b"\n":
+                    # A killed run has left half a line.
+                    line = b"\n" + line
+                os.write(handle, line)
                 os.fsync(handle)
             finally:
                 os.close(handle)
@@ -88,9 +93,23 @@ class Records:
             raise WriteError(f"cannot write {path}: {error.strerror}; check the folder") from error
 
     def _folder(self, folder: Path) -> dict[str, list[Record]]:
-        if folder not in self._folders:
-            self._folders[folder] = _read(folder / RECORDS_NAME)
-        return self._folders[folder]
+        """What a folder's file tells, by name of output."""
+        if folder in self._folders:
+            return self._folders[folder]
+        path = folder / RECORDS_NAME
+        try:
+            lines = path.read_bytes().splitlines()
+        except FileNotFoundError:
+            lines = []
+        except OSError as error:
+            raise ReadError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+        records = self._folders[folder] = {}
+        for line in lines:
+            # Half a line, or one of another version: what it told is then unknown, not wrong.
+            with suppress(ValueError, TypeError):
+                record = Record(**json.loads(line))
+                records.setdefault(record.output, []).append(record)
+        return records
 
 
 def sha256_of(path: Path) -> str:
@@ -99,34 +118,3 @@ def sha256_of(path: Path) -> str:
         return digest_of(path)
     except OSError as error:
         raise ReadError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _ends_line(handle: int) -> bool:
-    size = os.fstat(handle).st_size
-    if size == 0:
-        return True
-    os.lseek(handle, size - 1, os.SEEK_SET)
-    return os.read(handle, 1) == b"\n"
-
-
-def _read(path: Path) -> dict[str, list[Record]]:
-    try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ReadError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-    records: dict[str, list[Record]] = {}
-    for line in lines:
-        record = _parse(line)
-        if record:
-            records.setdefault(record.output, []).append(record)
-    return records
-
-
-def _parse(line: bytes) -> Record | None:
-    """None for half a line, or a line of another version: what it told is then unknown, not wrong."""
-    try:
-        return Record(**json.loads(line))
-    except (ValueError, TypeError):
-        return None

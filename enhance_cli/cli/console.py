@@ -162,20 +162,31 @@ class BatchConsole:
         stopped = "interrupted: " if event.interrupted else ""
         self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
         if event.done > 1:
-            self._talk(_stages(event, self._easier(), self._settings))
+            self._talk(self._stages(event))
         if self._n_files > NAMED_FAILURES:
             for line in self._failed:
                 self._talk(f"  failed {line}")
             if self._n_failed > NAMED_FAILURES:
                 self._talk(f"  and {self._n_failed - NAMED_FAILURES} more")
 
-    def _easier(self) -> list[str]:
-        """Flags that make the outputs seen less work to write."""
-        return [
-            f"--{key.replace('_', '-')} {least}"
-            for suffix, (key, least) in FAST_SETTINGS.items()
-            if suffix in self._suffixes and self._settings.get(key, least) > least
+    def _stages(self, event: Summary) -> str:
+        """How long each stage took, and what would help where the network waited for another."""
+        spent, jobs = event.stages, self._settings.get("jobs", 1)
+        words = [f"reading {spent.read:.1f} s, network {spent.restore:.1f} s, writing {spent.write:.1f} s"]
+        more = [f"--jobs {jobs + 1}"] if jobs < (os.cpu_count() or 1) else []
+        easier = [
+            f"--{key.replace('_', '-')} {fast}"
+            for suffix, (key, fast) in FAST_SETTINGS.items()
+            if suffix in self._suffixes and self._settings.get(key, fast) > fast
         ]
+        for stage, waited, ways in (
+            ("reading", event.waited.read, more),
+            ("writing", event.waited.write, easier + more),
+        ):
+            if waited > LONG_WAIT * event.seconds:
+                advice = f" (try {' or '.join(ways)})" if ways else ""
+                words.append(f"waited {waited:.1f} s for {stage}{advice}")
+        return "; ".join(words)
 
     def _talk(self, line: str) -> None:
         if not self._quiet:
@@ -198,21 +209,6 @@ def _describe(event: FileDone) -> str:
     if event.condition is not None and event.condition_from != "asked":
         words.append(f"strength {event.condition:.3g} ({event.condition_from})")
     return "  ".join([*words, *_figures(event.metrics, event.baseline)])
-
-
-def _stages(event: Summary, easier: list[str], settings: dict[str, Any]) -> str:
-    """How long each stage took, and what would help where the network waited for another."""
-    spent, jobs = event.stages, settings.get("jobs", 1)
-    more = [f"--jobs {jobs + 1}"] if jobs < (os.cpu_count() or 1) else []
-    words = [f"reading {spent.read:.1f} s, network {spent.restore:.1f} s, writing {spent.write:.1f} s"]
-    for stage, waited, ways in (
-        ("reading", event.waited.read, more),
-        ("writing", event.waited.write, easier + more),
-    ):
-        if waited > LONG_WAIT * event.seconds:
-            advice = f" (try {' or '.join(ways)})" if ways else ""
-            words.append(f"waited {waited:.1f} s for {stage}{advice}")
-    return "; ".join(words)
 
 
 def _figures(metrics: Metrics | None, baseline: Metrics | None) -> list[str]:

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.options import Common, Inputs, condition, task_command
+from enhance_cli.cli.options import Common, Paths, condition, task_command
 
 
 @task_command
 def dejpeg(
-    inputs: Inputs,
+    inputs: Paths,
     quality: Annotated[
         str, typer.Option(metavar="N|auto", help="JPEG quality 1 to 100; auto: from the file's own tables.")
     ] = "auto",

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from enhance_cli.cli.options import Common, Inputs, task_command
+from enhance_cli.cli.options import Common, Paths, task_command
 
 
 @task_command
 def demosaic(
-    inputs: Inputs,
+    inputs: Paths,
     pattern: Annotated[
         Literal["auto", "rggb", "bggr", "grbg", "gbrg"],
         typer.Option(

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.options import Common, Inputs, condition, task_command
+from enhance_cli.cli.options import Common, Paths, condition, task_command
 
 
 @task_command
 def denoise(
-    inputs: Inputs,
+    inputs: Paths,
     sigma: Annotated[
         str,
         typer.Option(metavar="N|auto", help="Noise sigma on the 0..255 scale; auto: estimated per picture."),

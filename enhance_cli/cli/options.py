@@ -34,7 +34,7 @@ def _remember(context: typer.Context, value: bool) -> bool:
     return value
 
 
-Inputs = Annotated[
+Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
@@ -70,7 +70,7 @@ WebpEffort = Annotated[
 MaxPixels = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Refuse larger inputs.", show_default=False)
 ]
-Model = Annotated[
+ModelName = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
@@ -139,7 +139,7 @@ class Common:
     png_level: PngLevel = 2
     webp_effort: WebpEffort = 4
     max_pixels: MaxPixels = None
-    model: Model = None
+    model: ModelName = None
     weights: WeightsFile = None
     arch_option: ArchOption = None
     device: Device = "auto"

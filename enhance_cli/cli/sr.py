@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.options import Common, Inputs, task_command
+from enhance_cli.cli.options import Common, Paths, task_command
 from enhance_cli.errors import UsageError
 
 LARGEST = 8.0
@@ -15,7 +15,7 @@ LARGEST = 8.0
 
 @task_command
 def sr(
-    inputs: Inputs,
+    inputs: Paths,
     scale: Annotated[
         float | None,
         typer.Option(
