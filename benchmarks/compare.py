@@ -6,7 +6,7 @@
     python benchmarks/compare.py --write benchmarks/compare.md
 
 Every contender is a process of its own. Runtimes that are not installed are named and left out;
-`pip install onnx onnxruntime openvino` brings all but OpenCV, torch and ncnn, which come with `enhance`.
+`pip install onnx onnxruntime openvino` brings all but OpenCV and torch, which come with `enhance`.
 """
 
 import argparse

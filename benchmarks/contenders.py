@@ -58,22 +58,6 @@ def _torch(network: Ready, threads: int, *, channels_last: bool) -> Forward:
     return forward
 
 
-def ncnn(network: Ready, threads: int) -> Forward:
-    """Our own conversion in one piece, without the engine around it."""
-    import torch
-
-    from enhance_cli.checkpoints.reader import load_file
-    from enhance_cli.engine.backends.fold import fold
-    from enhance_cli.engine.backends.ncnn_net import NcnnNet, Pools
-    from enhance_cli.engine.backends.trace import trace
-
-    # As many threads as torch has.
-    torch.set_num_threads(threads)
-    net = load_file(Path(network.weights))
-    converted = NcnnNet(fold(trace(net.module, net.spec)), Pools())
-    return lambda x: converted.run(x[0], network.condition)[None]
-
-
 def onnx_runtime(network: Ready, threads: int) -> Forward:
     import onnxruntime
 
@@ -84,7 +68,7 @@ def onnx_runtime(network: Ready, threads: int) -> Forward:
 
 
 def openvino(network: Ready, threads: int) -> Forward:
-    # As the backend does it (`openvino_net.CONVERTER`), which would bring torch and its memory with it: what
+    # As the runtime does it, which would bring torch and its memory with it: what
     # is told to the makers over the network is no part of the comparison.
     sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]
     from openvino import Core
@@ -120,7 +104,6 @@ CONTENDERS = (
     Contender("ONNX Runtime", ("onnx", "onnxruntime"), onnx_runtime),
     Contender("OpenVINO", ("onnx", "openvino"), openvino),
     Contender("OpenCV dnn", ("onnx", "cv2"), opencv),
-    Contender("raw ncnn", ("ncnn",), ncnn),
 )
 
 

@@ -6,6 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from fake_networks import loaded
+
+from enhance_cli.runtimes import machine
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -18,18 +21,31 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture
+def load():
+    """Wraps a module, or a function of tensors, as if it had come from a weights file."""
+    return loaded
+
+
 @pytest.fixture(autouse=True)
 def hermetic(monkeypatch, tmp_path_factory):
     """No test writes into the user's cache, and none depends on what is faster here: no runtime is found."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
-    for name in ("ncnn", "openvino"):
+    for name in ("ncnn", "onnxruntime", "openvino"):
         monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(machine, "native_precisions", lambda: ())
 
 
 @pytest.fixture
 def ncnn(hermetic, monkeypatch):
     """The package, found again; skips where it is not installed."""
     return _found_again("ncnn", monkeypatch)
+
+
+@pytest.fixture
+def onnxruntime(hermetic, monkeypatch):
+    """The package, found again; skips where it is not installed."""
+    return _found_again("onnxruntime", monkeypatch)
 
 
 @pytest.fixture

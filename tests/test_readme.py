@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 
+from enhance_cli.batch.progress import FileDone, Start, Summary
 from enhance_cli.checkpoints.catalog import Weights
 from enhance_cli.cli.main import app
-from enhance_cli.engine.progress import FileDone, Start, Summary
 
 REPO = Path(__file__).resolve().parents[1]
 PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").glob("*.md"))]
@@ -73,6 +74,19 @@ def test_files_named_are_there(page):
         assert (REPO / name).exists() or "NAME" in name, name
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
         assert (page.parent / link).exists(), link
+
+
+def test_the_lines_for_python_do_what_they_say(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Image.open(REPO / "examples" / "dejpeg" / "cat.jpg") as cat:
+        size = (24, 16)
+        cat.crop((0, 0, *size)).save("photo.jpg")
+    lines = (REPO / "README.md").read_text(encoding="utf-8").split("## From Python")[1].splitlines()
+    code = [line.strip() for line in lines[2:5]]
+    assert code[0] == "import enhance_cli as enhance"
+    exec("\n".join(code), {})
+    with Image.open("photo_x4.png") as large:
+        assert large.size == (4 * size[0], 4 * size[1])
 
 
 def test_make_targets_named_are_there():

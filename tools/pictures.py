@@ -39,7 +39,7 @@ def path_of(weights: Weights) -> Path:
 
 def draw(weights: Weights) -> None:
     """Write two rows of crops, enlarged without smoothing: doing nothing, results, original."""
-    restorers = [Restorer(load_weights(one), ENGINE) for one in shown_by(weights)]
+    restorers = [Restorer.of(load_weights(one), ENGINE) for one in shown_by(weights)]
     setting = setting_of(weights)
     in_gray = setting.gray or (weights.task == "denoise" and weights.colour == "gray")
     rows = [strip(restorers, setting, *crop) for crop in (GRAY if in_gray else COLOUR)]

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:  # whoever only asks for a spec's words needs no torch
+from enhance_cli.tasks import TASKS, ConditionKind, Task
+
+if TYPE_CHECKING:
     from torch import nn
 
-Task = Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"]
 Colour = Literal["y", "gray", "rgb"]
-Condition = Literal["sigma", "quality"]
+Condition = ConditionKind
 Tiling = Literal["exact", "approximate", "whole"]
 
 
@@ -61,9 +62,10 @@ class ArchSpec:
         One channel of a colour picture is its luma where JPEG or a missing resolution is to be mended, as in
         all papers; and a network that keeps the size enlarges what was enlarged before (DnCNN-3).
         """
-        if self.colour != "gray" or task not in ("sr", "dejpeg"):
+        does = TASKS[task]
+        if self.colour != "gray" or not does.luma:
             return self
-        return replace(self, colour="y", pre_upsampled=task == "sr" and self.scale == 1)
+        return replace(self, colour="y", pre_upsampled=does.enlarges and self.scale == 1)
 
 
 @dataclass(frozen=True)

@@ -16,21 +16,18 @@ from enhance_cli.bench.papers import published
 from enhance_cli.bench.plan import PlannedRow
 from enhance_cli.bench.protocols.contract import Case, Setting
 from enhance_cli.bench.report import Cost, Row, Score
+from enhance_cli.checkpoints.inspect import all_parameters, n_parameters, work_per_megapixel
 from enhance_cli.checkpoints.reader import LoadedNet
 from enhance_cli.engine.ensemble import SYMMETRIES
-from enhance_cli.engine.inspect import all_parameters, n_parameters, work_per_megapixel
-from enhance_cli.engine.memory import peak_megabytes
-from enhance_cli.engine.models import model_of
-from enhance_cli.engine.mosaics import restore_mosaic
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.engine.strength import strength
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import rgb_to_y
 from enhance_cli.imaging.files import read
 from enhance_cli.imaging.picture import Picture, Plane
 from enhance_cli.imaging.resize import imresize
 from enhance_cli.metrics.measure import EightBit, Levels, Metrics, eight_bit, rounded_luma
+from enhance_cli.process import peak_megabytes
 
 ExtraMetrics = Callable[[EightBit, EightBit], Metrics]
 
@@ -69,7 +66,7 @@ def run(
     for planned in plan:
         key = id(planned.net), planned.ensemble
         if planned.net is not None and key not in restorers:
-            restorers[key] = Restorer(planned.net, replace(engine, ensemble=planned.ensemble))
+            restorers[key] = Restorer.of(planned.net, replace(engine, ensemble=planned.ensemble))
         restorer = restorers[key] if planned.net else None
         scores = []
         for number, image in enumerate(planned.dataset.images):
@@ -143,18 +140,15 @@ def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
     (H, W, C) of the reference's size; (H, W, 1) luma where a luma network was given floats of colour.
     """
     condition = None
-    if restorer.net.spec.condition is not None:
+    if restorer.spec.condition is not None:
         condition = setting.condition
         if setting.unasked:
-            condition = strength(_picture(case), model_of(restorer), setting.task, None).value
+            condition = restorer.find_condition(_picture(case)).value
     if case.given.dtype != np.uint8:
         x = np.asarray(case.given, np.float32) / np.float32(255)
         y = _restore_float(restorer, x, case.reference.shape[:2], condition)
         return y.clip(0, 1) * np.float32(255) if setting.exact else eight_bit(y)
-    if setting.task == "demosaic":
-        restored = restore_mosaic(restorer, _picture(case))
-    else:
-        restored = restorer.restore(_picture(case), scale=setting.scale, condition=condition)
+    restored = restorer.restore(_picture(case), scale=setting.scale, condition=condition)
     return np.asarray(restored.picture.pixels, np.uint8)
 
 
@@ -164,7 +158,7 @@ def _picture(case: Case) -> Picture:
 
 def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], condition: float | None) -> Plane:
     """Restore (H, W, C) in nominal 0..1, with as many channels as the network takes, to `size`."""
-    spec = restorer.net.spec
+    spec = restorer.spec
     if spec.colour == "y" and x.shape[2] == 3:
         x = rgb_to_y(x)
     if spec.pre_upsampled and x.shape[:2] != size:

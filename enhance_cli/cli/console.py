@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as encoder
 import os
 import re
 import sys
@@ -13,23 +14,41 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from enhance_cli.errors import EnhanceError
+from enhance_cli.cli.progress import progress_bar
+from enhance_cli.errors import EnhanceError, ReadError, WriteError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
-    from enhance_cli.engine.progress import Event, FileDone, Metrics, Start, Summary, TileDone
+    from enhance_cli.batch.progress import Event, FileDone, Start, Summary, TileDone
+    from enhance_cli.metrics.measure import Metrics
 
-MOST_NAMED = 20
+NAMED_FAILURES = 20
 """Failures repeated at the end of a batch that is longer than this; all were shown when they happened."""
-
-
-MUCH = 0.1
+LONG_WAIT = 0.1
 """Share of the run that the network spends waiting, from which the summary says what would help."""
-LEAST = {".png": ("png_level", 2), ".webp": ("webp_effort", 0)}
+FAST_SETTINGS = {".png": ("png_level", 2), ".webp": ("webp_effort", 0)}
 """The setting, by suffix, from which on writing takes little time."""
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would end a line, steer the terminal or not be encoded."""
+
+
+def read_stdin() -> bytes:
+    """All of standard input; ReadError if it is closed."""
+    if sys.stdin is None:
+        raise ReadError("standard input is closed; pipe a picture into it or name a file")
+    return sys.stdin.buffer.read()
+
+
+def write_stdout(content: bytes) -> None:
+    """A picture on stdout, at once; WriteError if it cannot be written."""
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def data(line: str) -> None:
@@ -41,6 +60,11 @@ def data(line: str) -> None:
         raise
     except OSError as error:
         raise EnhanceError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def event(kind: str, fields: dict[str, Any]) -> None:
+    """One JSON event on stdout; ValueError for numbers that JSON does not have."""
+    data(encoder.dumps({"event": kind, "schema": 1, **fields}, allow_nan=False, default=str))
 
 
 def say(line: str) -> None:
@@ -85,7 +109,7 @@ class BatchConsole:
 
     def show(self, event: Event) -> None:
         """Show one event."""
-        from enhance_cli.engine import progress
+        from enhance_cli.batch import progress
 
         if isinstance(event, progress.TileDone):
             if self._bar:
@@ -122,7 +146,7 @@ class BatchConsole:
             error = event.error or ""
             line = error if event.input in error else f"{event.input}: {error}"
             self._n_failed += 1
-            self._failed = [*self._failed, line][:MOST_NAMED]
+            self._failed = [*self._failed, line][:NAMED_FAILURES]
             self._print(visible(f"failed {line}"))
             if self._debug and event.cause:
                 self._print("".join(traceback.format_exception(event.cause)).rstrip())
@@ -138,20 +162,31 @@ class BatchConsole:
         stopped = "interrupted: " if event.interrupted else ""
         self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
         if event.done > 1:
-            self._talk(_stages(event, self._easier(), self._settings))
-        if self._n_files > MOST_NAMED:
+            self._talk(self._stages(event))
+        if self._n_files > NAMED_FAILURES:
             for line in self._failed:
                 self._talk(f"  failed {line}")
-            if self._n_failed > MOST_NAMED:
-                self._talk(f"  and {self._n_failed - MOST_NAMED} more")
+            if self._n_failed > NAMED_FAILURES:
+                self._talk(f"  and {self._n_failed - NAMED_FAILURES} more")
 
-    def _easier(self) -> list[str]:
-        """Flags that make the outputs seen less work to write."""
-        return [
-            f"--{key.replace('_', '-')} {least}"
-            for suffix, (key, least) in LEAST.items()
-            if suffix in self._suffixes and self._settings.get(key, least) > least
+    def _stages(self, event: Summary) -> str:
+        """How long each stage took, and what would help where the network waited for another."""
+        spent, jobs = event.stages, self._settings.get("jobs", 1)
+        words = [f"reading {spent.read:.1f} s, network {spent.restore:.1f} s, writing {spent.write:.1f} s"]
+        more = [f"--jobs {jobs + 1}"] if jobs < (os.cpu_count() or 1) else []
+        easier = [
+            f"--{key.replace('_', '-')} {fast}"
+            for suffix, (key, fast) in FAST_SETTINGS.items()
+            if suffix in self._suffixes and self._settings.get(key, fast) > fast
         ]
+        for stage, waited, ways in (
+            ("reading", event.waited.read, more),
+            ("writing", event.waited.write, easier + more),
+        ):
+            if waited > LONG_WAIT * event.seconds:
+                advice = f" (try {' or '.join(ways)})" if ways else ""
+                words.append(f"waited {waited:.1f} s for {stage}{advice}")
+        return "; ".join(words)
 
     def _talk(self, line: str) -> None:
         if not self._quiet:
@@ -176,21 +211,6 @@ def _describe(event: FileDone) -> str:
     return "  ".join([*words, *_figures(event.metrics, event.baseline)])
 
 
-def _stages(event: Summary, easier: list[str], settings: dict[str, Any]) -> str:
-    """How long each stage took, and what would help where the network waited for another."""
-    spent, jobs = event.stages, settings.get("jobs", 1)
-    more = [f"--jobs {jobs + 1}"] if jobs < (os.cpu_count() or 1) else []
-    words = [f"reading {spent.read:.1f} s, network {spent.restore:.1f} s, writing {spent.write:.1f} s"]
-    for stage, waited, ways in (
-        ("reading", event.waited.read, more),
-        ("writing", event.waited.write, easier + more),
-    ):
-        if waited > MUCH * event.seconds:
-            advice = f" (try {' or '.join(ways)})" if ways else ""
-            words.append(f"waited {waited:.1f} s for {stage}{advice}")
-    return "; ".join(words)
-
-
 def _figures(metrics: Metrics | None, baseline: Metrics | None) -> list[str]:
     """In words: each figure, and in brackets that of the untreated picture."""
     if not metrics or not baseline:
@@ -204,22 +224,12 @@ def _figures(metrics: Metrics | None, baseline: Metrics | None) -> list[str]:
 
 
 class _Bar:
-    """rich's bar on stderr: all pictures, and the tiles of the current one."""
+    """All pictures, and the tiles of the current one."""
 
     def __init__(self, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import MofNCompleteColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-        self._progress: Progress = Progress(
-            *columns,
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            # rich would send what goes to stdout, the data, to its own console.
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._progress = progress_bar(MofNCompleteColumn(), TimeRemainingColumn())
         self._n_files = 0
         self._pictures: TaskID = self._progress.add_task("pictures", total=total)
         self._tiles: TaskID = self._progress.add_task("tiles", total=None, visible=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enhance_cli.cli.options import Common, Inputs, task_command
+from enhance_cli.cli.options import Common, Paths, task_command
 
 
 @task_command
-def deblur(inputs: Inputs, *, common: Common) -> None:
+def deblur(inputs: Paths, *, common: Common) -> None:
     """Remove motion blur."""
-    from enhance_cli.cli.enhance import Request, enhance
+    from enhance_cli.cli.restore import restore
 
-    enhance(Request(task="deblur", inputs=inputs), common)
+    restore("deblur", inputs, common)

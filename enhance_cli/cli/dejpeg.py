@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.options import Common, Inputs, strength, task_command
+from enhance_cli.cli.options import Common, Paths, condition, task_command
 
 
 @task_command
 def dejpeg(
-    inputs: Inputs,
+    inputs: Paths,
     quality: Annotated[
         str, typer.Option(metavar="N|auto", help="JPEG quality 1 to 100; auto: from the file's own tables.")
     ] = "auto",
@@ -19,6 +19,6 @@ def dejpeg(
     common: Common,
 ) -> None:
     """Remove JPEG artefacts."""
-    from enhance_cli.cli.enhance import Request, enhance
+    from enhance_cli.cli.restore import restore
 
-    enhance(Request(task="dejpeg", inputs=inputs, condition=strength("quality", quality, 1, 100)), common)
+    restore("dejpeg", inputs, common, condition=condition("quality", quality))

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from enhance_cli.cli.options import Common, Inputs, task_command
+from enhance_cli.cli.options import Common, Paths, task_command
 
 
 @task_command
 def demosaic(
-    inputs: Inputs,
+    inputs: Paths,
     pattern: Annotated[
         Literal["auto", "rggb", "bggr", "grbg", "gbrg"],
         typer.Option(
@@ -23,6 +23,6 @@ def demosaic(
     common: Common,
 ) -> None:
     """Give raw Bayer mosaics, one sample per pixel, their full colours."""
-    from enhance_cli.cli.enhance import Request, enhance
+    from enhance_cli.cli.restore import restore
 
-    enhance(Request(task="demosaic", inputs=inputs, pattern=None if pattern == "auto" else pattern), common)
+    restore("demosaic", inputs, common, pattern=None if pattern == "auto" else pattern)

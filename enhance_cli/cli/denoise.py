@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.options import Common, Inputs, strength, task_command
+from enhance_cli.cli.options import Common, Paths, condition, task_command
 
 
 @task_command
 def denoise(
-    inputs: Inputs,
+    inputs: Paths,
     sigma: Annotated[
         str,
         typer.Option(metavar="N|auto", help="Noise sigma on the 0..255 scale; auto: estimated per picture."),
@@ -20,6 +20,6 @@ def denoise(
     common: Common,
 ) -> None:
     """Remove noise."""
-    from enhance_cli.cli.enhance import Request, enhance
+    from enhance_cli.cli.restore import restore
 
-    enhance(Request(task="denoise", inputs=inputs, condition=strength("sigma", sigma, 0, 255)), common)
+    restore("denoise", inputs, common, condition=condition("sigma", sigma))

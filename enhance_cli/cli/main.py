@@ -11,13 +11,14 @@ import typer
 from typer.core import TyperGroup
 
 import enhance_cli
+from enhance_cli import process
 from enhance_cli.cli import bench, console, datasets, models, train
 from enhance_cli.cli.deblur import deblur
 from enhance_cli.cli.dejpeg import dejpeg
 from enhance_cli.cli.demosaic import demosaic
 from enhance_cli.cli.denoise import denoise
+from enhance_cli.cli.doctor import doctor
 from enhance_cli.cli.options import Debug
-from enhance_cli.cli.pages import keep_pages
 from enhance_cli.cli.sr import sr
 from enhance_cli.errors import EnhanceError
 
@@ -80,7 +81,7 @@ def root(
     """Batch image enhancement: super-resolution, JPEG artefacts, denoising, deblurring, demosaicing."""
 
 
-for command in (sr, dejpeg, denoise, deblur, demosaic, bench.bench, train.train):
+for command in (sr, dejpeg, denoise, deblur, demosaic, bench.bench, train.train, doctor):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")
@@ -104,7 +105,7 @@ def _tell_usage(context: Any, error: Any) -> None:
 
 def main() -> None:
     """Entry point of the installed command."""
-    keep_pages()
+    process.prepare()
     app(prog_name="enhance")
 
 

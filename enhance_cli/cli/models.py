@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from enhance_cli.cli import console
-from enhance_cli.cli.options import ArchOption, Overwrite, arch_options
+from enhance_cli.cli.options import (
+    ArchOption,
+    BackendOption,
+    Device,
+    Json,
+    Overwrite,
+    PrecisionOption,
+    Threads,
+    arch_options,
+)
 from enhance_cli.cli.tables import print_columns
+from enhance_cli.tasks import Task
 
 if TYPE_CHECKING:
-    from enhance_cli.arch.contract import Task
     from enhance_cli.checkpoints.catalog import Weights
     from enhance_cli.checkpoints.reader import LoadedNet
 
 app = typer.Typer(no_args_is_help=True, help="Show and verify the shipped weights; look into other files.")
 
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per line.")]
 WeightsArgument = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, help="Weights file.")]
 TaskOption = Annotated[
-    Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"] | None,
+    Task | None,
     typer.Option(help="What it is to do, where it can do several things.", show_default=False),
 ]
 ScaleOption = Annotated[
@@ -47,7 +54,7 @@ def list_models(json: Json = False) -> None:
 
     if json:
         for weights in catalog():
-            console.data(_json(weights))
+            console.event("model", asdict(weights))
         return
     print_columns([COLUMNS, *(_row(weights) for weights in catalog())])
 
@@ -64,7 +71,7 @@ def show(
 
     weights = find(name)
     if json:
-        console.data(_json(weights))
+        console.event("model", asdict(weights))
         return
     for key, value in asdict(weights).items():
         if value is not None:
@@ -83,11 +90,11 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Tell what a weights file holds, ours or the authors'."""
-    from enhance_cli.engine.inspect import facts
+    from enhance_cli.checkpoints.inspect import facts
 
     found = facts(_load(file, task, scale, arch_option))
     if json:
-        console.data(_event("inspect", {"file": str(file), **found}))
+        console.event("inspect", {"file": str(file), **found})
         return
     for key, value in found.items():
         if value not in (None, (), []):
@@ -134,13 +141,50 @@ def verify(json: Json = False) -> None:
             store.verify(weights)
         except ModelError as error:
             problem, problems = str(error), problems + 1
-        console.data(
-            _verdict(weights, problem) if json else f"{'BAD' if problem else 'ok ':<3}  {weights.name}"
-        )
+        if json:
+            fields = {"name": weights.name, "sha256": weights.sha256, "ok": problem is None, "error": problem}
+            console.event("verify", fields)
+        else:
+            console.data(f"{'BAD' if problem else 'ok ':<3}  {weights.name}")
         if problem:
             console.error(problem)
     if problems:
         raise typer.Exit(1)
+
+
+@app.command()
+def prepare(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", autocompletion=_names, show_default=False, help="All, if none."),
+    ] = None,
+    device: Device = "auto",
+    precision: PrecisionOption = "auto",
+    backend: BackendOption = "auto",
+    threads: Threads = None,
+    json: Json = False,
+) -> None:
+    """Get weights ready for the fastest runtime, as their first use would: for images and CI."""
+    from enhance_cli.checkpoints.catalog import catalog, find
+    from enhance_cli.engine.sources import from_catalog
+    from enhance_cli.runtimes.contract import RuntimeSettings
+    from enhance_cli.runtimes.select import open_runtime
+
+    settings = RuntimeSettings(device=device, precision=precision, backend=backend, threads=threads)
+    for weights in [find(name) for name in names] if names else catalog():
+        runtime = open_runtime(from_catalog(weights), settings)
+        found = {
+            "name": weights.name,
+            "device": runtime.device,
+            "backend": runtime.name,
+            "precision": runtime.precision,
+            "notes": runtime.notes,
+        }
+        text = f"{weights.name}  {runtime.name} {runtime.precision} on {runtime.device}"
+        if json:
+            console.event("prepare", found)
+        else:
+            console.data(text)
 
 
 def _load(file: Path, task: Task | None, scale: float | None, options: list[str] | None) -> LoadedNet:
@@ -156,19 +200,6 @@ def _load(file: Path, task: Task | None, scale: float | None, options: list[str]
 def _row(weights: Weights) -> tuple[str, ...]:
     values = asdict(weights)
     return tuple(str(values[column] or "") for column in COLUMNS)
-
-
-def _json(weights: Weights) -> str:
-    return _event("model", asdict(weights))
-
-
-def _event(kind: str, fields: dict[str, Any]) -> str:
-    return json.dumps({"event": kind, "schema": 1, **fields}, allow_nan=False)
-
-
-def _verdict(weights: Weights, problem: str | None) -> str:
-    fields = {"name": weights.name, "sha256": weights.sha256, "ok": problem is None, "error": problem}
-    return _event("verify", fields)
 
 
 def _text(value: object) -> str:
@@ -189,18 +220,13 @@ def _card(name: str) -> str | None:
     path = weights_folder() / "README.md"
     if not path.is_file():
         return None
-    lines = path.read_text(encoding="utf-8").splitlines()
-    start = next((i for i, line in enumerate(lines) if line.startswith("#") and name in line.split()), None)
-    if start is None:
-        return None
-    level = lines[start].split()[0]
-    rest = lines[start + 1 :]
-    end = next((i for i, line in enumerate(rest) if _heads(line, level)), len(rest))
-    text = "\n".join([lines[start], *(line for line in rest[:end] if not line.startswith("!["))])
-    return text.replace("\n\n\n", "\n\n").rstrip()
-
-
-def _heads(line: str, level: str) -> bool:
-    """Whether a line is a heading of this level or above."""
-    mark = line.split(" ")[0]
-    return bool(mark) and set(mark) == {"#"} and len(mark) <= len(level)
+    card: list[str] = []
+    depth = 0
+    for line in path.read_text(encoding="utf-8").splitlines():
+        level = len(line) - len(line.lstrip("#"))
+        if card and 0 < level <= depth:
+            break
+        if card or (level and name in line.split()):
+            depth = depth or level
+            card += [] if line.startswith("![") else [line]
+    return "\n".join(card).replace("\n\n\n", "\n\n").rstrip() or None

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from enhance_cli.engine.settings import Backend, Precision
 from enhance_cli.errors import UsageError
+from enhance_cli.runtimes.contract import Backend, Precision
+from enhance_cli.tasks import CONDITION_RANGES, ConditionKind
 
 Format = Literal["png", "jpg", "jpeg", "webp", "tiff", "bmp", "ppm", "same"]
 
@@ -33,7 +34,7 @@ def _remember(context: typer.Context, value: bool) -> bool:
     return value
 
 
-Inputs = Annotated[
+Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
@@ -69,7 +70,7 @@ WebpEffort = Annotated[
 MaxPixels = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Refuse larger inputs.", show_default=False)
 ]
-Model = Annotated[
+ModelName = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
@@ -92,8 +93,10 @@ ArchOption = Annotated[
 Device = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps; only auto falls back.")
 ]
-PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Arithmetic of the network.")]
-BackendOption = Annotated[Backend, typer.Option("--backend", help="What runs the network.")]
+PrecisionOption = Annotated[
+    Literal["auto", Precision], typer.Option("--precision", help="Arithmetic of the network.")
+]
+BackendOption = Annotated[Literal["auto", Backend], typer.Option("--backend", help="What runs the network.")]
 Tile = Annotated[
     int | None,
     typer.Option(
@@ -136,7 +139,7 @@ class Common:
     png_level: PngLevel = 2
     webp_effort: WebpEffort = 4
     max_pixels: MaxPixels = None
-    model: Model = None
+    model: ModelName = None
     weights: WeightsFile = None
     arch_option: ArchOption = None
     device: Device = "auto"
@@ -185,14 +188,15 @@ def arch_options(given: Sequence[str] | None) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def strength(flag: str, text: str, low: float, high: float) -> float | None:
-    """A number from `low` to `high`, or None for "auto"; UsageError for anything else."""
+def condition(kind: ConditionKind, text: str) -> float | None:
+    """The number that a flag of that name takes, or None for "auto"; UsageError for anything else."""
     if text == "auto":
         return None
+    low, high = CONDITION_RANGES[kind]
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not low <= value <= high:
-        raise UsageError(f"--{flag} {text} is not possible; give a number from {low:g} to {high:g}, or auto")
+        raise UsageError(f"--{kind} {text} is not possible; give a number from {low:g} to {high:g}, or auto")
     return value

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from enhance_cli.cli.options import Common, Inputs, task_command
+from enhance_cli.cli.options import Common, Paths, task_command
 from enhance_cli.errors import UsageError
 
 LARGEST = 8.0
@@ -15,7 +15,7 @@ LARGEST = 8.0
 
 @task_command
 def sr(
-    inputs: Inputs,
+    inputs: Paths,
     scale: Annotated[
         float | None,
         typer.Option(
@@ -29,18 +29,13 @@ def sr(
     common: Common,
 ) -> None:
     """Enlarge pictures."""
-    from enhance_cli.cli.enhance import Request, enhance
+    from enhance_cli.cli.restore import restore
 
     if scale is not None and size is not None:
         raise UsageError("--scale and --size are both given; leave one out")
     if scale is not None and not 1 < scale <= LARGEST:
         raise UsageError(f"--scale {scale:g} is out of range; give a number above 1 and up to {LARGEST:g}")
-    exact = None if size is None else _size(size)
-    enhance(Request(task="sr", inputs=inputs, scale=scale, size=exact), common)
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9]\d*)[xX]([1-9]\d*)", text)
-    if not match:
-        raise UsageError(f"--size {text!r} is no size; write it as width and height, such as 1920x1080")
-    return int(match[1]), int(match[2])
+    match = re.fullmatch(r"([1-9]\d*)[xX]([1-9]\d*)", size or "")
+    if size is not None and not match:
+        raise UsageError(f"--size {size!r} is no size; write it as width and height, such as 1920x1080")
+    restore("sr", inputs, common, scale=scale, size=(int(match[1]), int(match[2])) if match else None)

@@ -142,7 +142,7 @@ def _through_the_camera(x: Tensor, generator: torch.Generator, uniform: Draw, ho
     read = (2.18 * shot.log() + 1.2 + 0.4 * torch.randn(n, 1, 1, 1, generator=generator, device=device)).exp()
     full = ((1 - sensor) * 50).clamp(max=1)  # what saturates the sensor has no noise
     white = torch.randn(x.shape, generator=generator, device=device)
-    mosaic = white * (shot * sensor + read).sqrt() * full * _bayer(n, *x.shape[2:], generator, device)
+    mosaic = white * (shot * sensor + read).sqrt() * full * _bayer(x, generator)
     noise = _demosaiced(mosaic, uniform(0, 1))
     # Tone curve: a square root, which gamma is near enough to, and a share of contrast in the middle.
     root = light.sqrt()
@@ -179,11 +179,11 @@ def _mixed(matrix: Tensor, x: Tensor) -> Tensor:
     return torch.einsum("ndc,nchw->ndhw", matrix, x)
 
 
-def _bayer(n: int, height: int, width: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """(n, 3, height, width) ones where a mosaic has the colour, each of a pattern of its own."""
-    shifts = torch.randint(0, 2, (2, n, 1, 1), generator=generator, device=device)
-    rows = (torch.arange(height, device=device)[:, None] + shifts[0]) % 2
-    columns = (torch.arange(width, device=device)[None, :] + shifts[1]) % 2
+def _bayer(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Ones where a mosaic has the colour, of the shape of (N, 3, H, W), each sample of a pattern of its own."""
+    shifts = torch.randint(0, 2, (2, len(x), 1, 1), generator=generator, device=x.device)
+    rows = (torch.arange(x.shape[2], device=x.device)[:, None] + shifts[0]) % 2
+    columns = (torch.arange(x.shape[3], device=x.device)[None, :] + shifts[1]) % 2
     red, blue = (rows == 0) & (columns == 1), (rows == 1) & (columns == 0)
     return torch.stack([red, rows == columns, blue], 1).float()
 

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import DTypeLike
-from torch import Tensor
 
-from enhance_cli.checkpoints.reader import LoadedNet
-from enhance_cli.engine.device import Runtime
-from enhance_cli.engine.planes import View, fill_hidden, from_net, to_levels, to_net
-from enhance_cli.engine.runner import Batch, OnTile, Runner
+from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.engine.colour import Resampler, fill_hidden, from_network, to_network
+from enhance_cli.engine.condition import Condition, find_condition, trained_range
+from enhance_cli.engine.network import OnTile, TiledNetwork
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.sources import from_loaded
 from enhance_cli.engine.tiles import Box
-from enhance_cli.engine.transfer import fetch
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.colour import from_float
 from enhance_cli.imaging.metadata import for_size
+from enhance_cli.imaging.mosaic import aligned
 from enhance_cli.imaging.picture import Picture, Pixels, Plane, joined
 from enhance_cli.imaging.resize import imresize
+from enhance_cli.runtimes.contract import Batch, NetworkSource, Runtime
+from enhance_cli.tasks import CONDITION_RANGES, TASKS, Task
 
-BAND = 256
+if TYPE_CHECKING:
+    from enhance_cli.checkpoints.reader import LoadedNet
+
+BAND_ROWS = 256
 """Rows that are resized at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class RunInfo:
     """How a result came about."""
 
     tiles: int
     device: str
+    backend: str
     precision: str
     warnings: tuple[str, ...] = ()
     """What the engine had to do differently, one line each."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Restored(Run):
+class Restored(RunInfo):
     """A result and how it came about."""
 
     picture: Picture
@@ -48,17 +53,57 @@ class Restored(Run):
 
 
 class Restorer:
-    """One network on one device.  Not for several threads at once."""
+    """One network, ready for pictures.  Not for several threads at once."""
 
-    def __init__(self, net: LoadedNet, settings: EngineSettings) -> None:
-        """DeviceError if the device or precision asked for is not there; UsageError for bad settings."""
-        self.net = net
-        self._runner = Runner(net, settings)
+    def __init__(
+        self,
+        source: NetworkSource,
+        settings: EngineSettings,
+        *,
+        task: Task,
+        trained: tuple[float, float] | None = None,
+    ) -> None:
+        """`trained`: smallest and largest condition that the network was trained for, if known.
+
+        DeviceError if the device, precision or backend asked for is not there; UsageError for bad settings.
+        """
+        self.name = source.name
+        self._task = TASKS[task]
+        self._trained = trained
+        self._network = TiledNetwork(source, settings, mosaics=self._task.mosaic)
+
+    @classmethod
+    def of(cls, net: LoadedNet, settings: EngineSettings) -> Restorer:
+        """The same for a network that has been read already."""
+        return cls(from_loaded(net), settings, task=net.task, trained=trained_range(net.metadata))
+
+    @property
+    def spec(self) -> ArchSpec:
+        """What is special about the network."""
+        return self._network.runtime.spec
 
     @property
     def runtime(self) -> Runtime:
-        """Where the network runs now; memory that ran out may have moved it to the CPU."""
-        return self._runner.runtime
+        """What runs the network now; memory that ran out may have moved it to the CPU."""
+        return self._network.runtime
+
+    @property
+    def info(self) -> RunInfo:
+        """How the last picture came about whose bands have come to their end."""
+        runtime = self.runtime
+        return RunInfo(
+            tiles=self._network.n_tiles,
+            device=runtime.device,
+            backend=runtime.name,
+            precision=runtime.precision,
+            warnings=self._network.warnings,
+        )
+
+    def find_condition(self, picture: Picture, asked: float | None = None) -> Condition:
+        """What to tell the network of the picture: what was asked for, else what the picture itself shows."""
+        return find_condition(
+            picture, self._task, self.spec, model=self.name, asked=asked, trained=self._trained
+        )
 
     def restore(
         self,
@@ -77,57 +122,39 @@ class Restorer:
         take one.  `on_tile(done, all)` follows each tile; the count starts anew if memory ran out.
         UsageError for a size or condition that cannot be, RestoreError if the result is unusable.
         """
-        size = self._target(picture, scale, size)
-        bands: list[Picture] = []
-        run = self.restore_bands(picture, bands.append, size=size, condition=condition, on_tile=on_tile)
-        return Restored(picture=joined(self.outline(picture, size), bands), **vars(run))
+        if size is None and scale is not None:
+            size = _enlarged(picture, scale)
+        bands = self.bands(picture, size=size, condition=condition, on_tile=on_tile)
+        result = joined(self.outline(picture, size), bands)
+        return Restored(picture=result, **vars(self.info))
 
     def outline(self, picture: Picture, size: tuple[int, int] | None = None) -> Picture:
         """What `restore` gives, but black: it takes no memory."""
-        width, height = size or self._target(picture, None, None)
+        width, height = size or _enlarged(picture, self.spec.scale)
+        if min(width, height) < 1:
+            raise UsageError(f"size {width}x{height} is empty; both sides must be 1 or more")
         return replace(picture.outline(width, height), metadata=for_size(picture.metadata, width, height))
 
-    def restore_bands(
+    def bands(
         self,
         picture: Picture,
-        on_band: Callable[[Picture], None],
         *,
         size: tuple[int, int] | None = None,
         condition: float | None = None,
         on_tile: OnTile | None = None,
-    ) -> Run:
-        """The same, never whole in memory: `on_band` is given the rows as they are finished, from the top."""
+    ) -> Iterator[Picture]:
+        """The same, never whole in memory: yields the rows as they are finished, from the top."""
         outline = self.outline(picture, size)
         height, width = outline.height, outline.width
         alpha = picture.alpha
         if alpha is not None and alpha.shape != (height, width):
             alpha = imresize(alpha, (height, width))
-        tall = 0
-
-        def finish(band: Pixels) -> None:
-            nonlocal tall
-            rows = slice(tall, tall + len(band))
-            on_band(replace(outline, pixels=band, alpha=None if alpha is None else alpha[rows]))
-            tall = rows.stop
-
-        paint = partial(self._paint, picture, outline, self._condition(condition), on_tile)
-        if self._outer(picture, outline) == (height, width):
-            tiles = paint(picture.pixels.dtype, _Strip(width, finish).put)
-        else:
-            canvas: Pixels = np.empty((*self._outer(picture, outline), picture.pixels.shape[2]), np.uint16)
-
-            def put(box: Box, colours: Pixels) -> None:
-                canvas[box.rows, box.columns] = colours
-
-            tiles = paint(canvas.dtype, put)
-            for band in _resized(canvas, height, width, picture.pixels.dtype):
-                finish(band)
-        return Run(
-            tiles=tiles,
-            device=str(self.runtime.device),
-            precision=self.runtime.precision,
-            warnings=self._runner.warnings,
-        )
+        top = 0
+        for pixels in self._strips(picture, (height, width), self._scaled(condition), on_tile):
+            rows = slice(top, top + len(pixels))
+            yield replace(outline, pixels=pixels, alpha=None if alpha is None else alpha[rows])
+            top = rows.stop
+            del pixels
 
     def restore_plane(self, x: Plane, condition: float | None = None) -> Plane:
         """What the network itself makes of a plain array: no colour path, no rounding, no clipping.
@@ -136,105 +163,104 @@ class Restorer:
         enlarged for networks that want that.  Returns (scale H, scale W, C) float32.
         """
         height, width, n_colours = x.shape
-        scale = self.net.spec.scale
-        view = View(np.asarray(x, np.float32), height, width)
-        out = np.empty((height * scale, width * scale, n_colours), np.float32)
+        given = Resampler(np.asarray(x, np.float32), height, width)
+        out = np.empty((height * self.spec.scale, width * self.spec.scale, n_colours), np.float32)
 
         def read(box: Box) -> Batch:
-            return np.ascontiguousarray(view.read(box).transpose(2, 0, 1)[None])
+            return np.ascontiguousarray(given.read(box).transpose(2, 0, 1)[None])
 
-        def write(box: Box, y: Tensor) -> None:
-            out[box.rows, box.columns] = fetch(y[0].permute(1, 2, 0))
-
-        self._runner.run(height, width, self._condition(condition), read, write, None)
+        for box, y in self._network.run(height, width, read, self._scaled(condition)):
+            out[box.rows, box.columns] = y[0].transpose(1, 2, 0)
         return out
 
-    def _target(self, picture: Picture, scale: float | None, size: tuple[int, int] | None) -> tuple[int, int]:
-        """Width and height of the result."""
-        if size is not None:
-            if min(size) < 1:
-                raise UsageError(f"size {size[0]}x{size[1]} is empty; both sides must be 1 or more")
-            return size
-        factor = self.net.spec.scale if scale is None else scale
-        if not 0 < factor < float("inf"):
-            raise UsageError(f"scale {factor} is impossible; give a positive factor")
-        return (max(1, int(picture.width * factor + 0.5)), max(1, int(picture.height * factor + 0.5)))
+    def _strips(
+        self, picture: Picture, size: tuple[int, int], condition: float | None, on_tile: OnTile | None
+    ) -> Iterator[Pixels]:
+        """Colours of the result, `size` = (height, width), in strips of rows as wide as it is."""
+        pixels, spec = picture.pixels, self.spec
+        if self._task.mosaic:
+            # What is transparent is not filled in: that would be across the mosaic.
+            pixels, rows, columns = aligned(pixels)
+            strips = self._computed(pixels, pixels.shape[:2], pixels.dtype, condition, on_tile)
+            yield _joined(strips, len(pixels))[rows, columns]
+            return
+        if picture.alpha is not None:
+            pixels = fill_hidden(pixels, picture.alpha)
+        given = size if spec.pre_upsampled else (picture.height, picture.width)
+        made = given[0] * spec.scale, given[1] * spec.scale
+        if made == size:
+            yield from self._computed(pixels, given, pixels.dtype, condition, on_tile)
+            return
+        whole = _joined(self._computed(pixels, given, np.uint16, condition, on_tile), made[0])
+        resampler = Resampler(whole, *size)
+        for top in range(0, size[0], BAND_ROWS):
+            # Summed in float and rounded once.
+            box = Box(top, 0, min(top + BAND_ROWS, size[0]), size[1])
+            yield from_float(resampler.read(box), pixels.dtype)
 
-    def _inner(self, picture: Picture, outline: Picture) -> tuple[int, int]:
-        """Height and width of what the network is given."""
-        shown = outline if self.net.spec.pre_upsampled else picture
-        return shown.height, shown.width
-
-    def _outer(self, picture: Picture, outline: Picture) -> tuple[int, int]:
-        """Height and width of what it makes of that."""
-        height, width = self._inner(picture, outline)
-        return height * self.net.spec.scale, width * self.net.spec.scale
-
-    def _paint(
+    def _computed(
         self,
-        picture: Picture,
-        outline: Picture,
-        condition: Tensor | None,
+        pixels: Pixels,
+        given: tuple[int, int],
+        dtype: DTypeLike,
+        condition: float | None,
         on_tile: OnTile | None,
-        depth: DTypeLike,
-        put: Callable[[Box, Pixels], None],
-    ) -> int:
-        """Run the network; `put` is given the colours tile by tile, rounded to `depth`; returns how many."""
-        colour = self.net.spec.colour
-        pixels = picture.pixels if picture.alpha is None else fill_hidden(picture.pixels, picture.alpha)
-        inner, outer = self._inner(picture, outline), self._outer(picture, outline)
-        seen = View(pixels, *inner)
-        behind = View(pixels, *outer) if colour == "y" and not picture.gray else None
+    ) -> Iterator[Pixels]:
+        """What the network makes of the pixels shown at `given` = (height, width), as `dtype`, in strips."""
+        spec, gray = self.spec, pixels.shape[2] == 1
+        width = given[1] * spec.scale
+        shown = Resampler(pixels, *given)
+        behind = None
+        if spec.colour == "y" and not gray:
+            behind = Resampler(pixels, given[0] * spec.scale, width)
 
         def read(box: Box) -> Batch:
-            return to_net(seen.read(box), colour)
+            return to_network(shown.read(box), spec.colour)
 
-        def write(box: Box, y: Tensor) -> None:
-            if depth == np.uint8 and not behind and y.device.type != "cpu":
-                put(box, fetch(to_levels(y, gray=picture.gray)))
-                return
+        strip: Pixels = np.empty(0, dtype)
+        for box, y in self._network.run(*given, read, condition, on_tile):
             backdrop = behind.read(box) if behind else None
-            put(box, from_float(from_net(fetch(y), colour, gray=picture.gray, backdrop=backdrop), depth))
+            colours = from_float(from_network(y, spec.colour, gray=gray, backdrop=backdrop), dtype)
+            if (box.left, box.right) == (0, width):
+                yield colours
+                continue
+            if box.left == 0:
+                strip = np.empty((len(colours), width, pixels.shape[2]), dtype)
+            strip[:, box.columns] = colours
+            if box.right == width:
+                yield strip
 
-        return self._runner.run(*inner, condition, read, write, on_tile)
-
-    def _condition(self, value: float | None) -> Tensor | None:
-        """The network's second argument, (1, 1, 1, 1)."""
-        kind = self.net.spec.condition
-        if kind is None and value is None:
-            return None
+    def _scaled(self, condition: float | None) -> float | None:
+        """The condition as the network takes it: its share of the largest."""
+        kind = self.spec.condition
         if kind is None:
-            raise UsageError(f"model {self.net.name} takes no strength, but {value} was given; leave it out")
-        low, high = (0.0, 255.0) if kind == "sigma" else (1.0, 100.0)
-        if value is None or not low <= value <= high:
-            raise UsageError(f"model {self.net.name} needs a {kind} from {low:g} to {high:g}, not {value}")
-        return torch.full((1, 1, 1, 1), value / high)
+            if condition is not None:
+                raise UsageError(f"model {self.name} takes no condition; leave out the {condition:g}")
+            return None
+        low, high = CONDITION_RANGES[kind]
+        if condition is None or not low <= condition <= high:
+            raise UsageError(f"model {self.name} needs a {kind} from {low:g} to {high:g}, not {condition}")
+        return condition / high
 
 
-class _Strip:
-    """Joins the tiles of a row to a band as wide as the picture."""
-
-    def __init__(self, width: int, finish: Callable[[Pixels], None]) -> None:
-        self._width = width
-        self._finish = finish
-        self._band: Pixels | None = None
-
-    def put(self, box: Box, colours: Pixels) -> None:
-        """Tiles come from left to right, and begin anew where a row was not finished."""
-        if (box.left, box.right) == (0, self._width):
-            self._finish(colours)
-            return
-        if box.left == 0:
-            self._band = np.empty((len(colours), self._width, colours.shape[2]), colours.dtype)
-        assert self._band is not None
-        self._band[:, box.columns] = colours
-        if box.right == self._width:
-            band, self._band = self._band, None
-            self._finish(band)
+def _enlarged(picture: Picture, scale: float) -> tuple[int, int]:
+    """Width and height of the picture by a factor; UsageError if there is no such size."""
+    if not 0 < scale < float("inf"):
+        raise UsageError(f"scale {scale} is impossible; give a positive factor")
+    return max(1, int(picture.width * scale + 0.5)), max(1, int(picture.height * scale + 0.5))
 
 
-def _resized(canvas: Pixels, height: int, width: int, dtype: DTypeLike) -> Iterator[Pixels]:
-    """The canvas by bicubic as `dtype`, in bands of rows: summed in float and rounded once."""
-    view = View(canvas, height, width)
-    for top in range(0, height, BAND):
-        yield from_float(view.read(Box(top, 0, min(top + BAND, height), width)), dtype)
+def _joined(strips: Iterator[Pixels], height: int) -> Pixels:
+    """All strips as one array; a single one is passed on."""
+    whole: Pixels | None = None
+    top = 0
+    for strip in strips:
+        if len(strip) == height:
+            whole = strip
+            continue
+        if whole is None:
+            whole = np.empty((height, *strip.shape[1:]), strip.dtype)
+        whole[top : top + len(strip)] = strip
+        top += len(strip)
+    assert whole is not None
+    return whole

@@ -3,7 +3,6 @@
 A tile is computed from its core plus a halo as wide as the network sees.  The halo stops at the picture's
 border, so that the network's own zero padding falls exactly where it falls in the whole picture; and all
 boxes start and end on multiples of the network's `multiple`, so that strides and shuffles stay in step.
-Pure arithmetic, no torch.
 """
 
 from __future__ import annotations
@@ -11,30 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-
-SMALLEST = 64
-"""No tile is chosen smaller than this, however large the network is."""
-FRESH = 1.4
-"""How many times as long a pixel takes where maps exceed `Room.kept`; 1.0 to 1.8 measured, by network."""
-
-
-@dataclass(frozen=True)
-class Room:
-    """How many input pixels a network may be given at once, those of the halo included."""
-
-    most: int
-    """For memory's sake."""
-    kept: int
-    """For speed's: beyond it each layer's maps are too large for the C library to keep for the next layer.
-    As many as `most` where that makes no difference."""
-
-    def within(self, pixels: int) -> Room:
-        """For a picture of so many pixels."""
-        return Room(min(pixels, self.most), min(pixels, self.kept))
-
-    def for_memory(self) -> Room:
-        """Without the bound for speed."""
-        return Room(self.most, self.most)
 
 
 @dataclass(frozen=True)
@@ -103,7 +78,7 @@ def plan(height: int, width: int, tile: int, halo: int, multiple: int) -> tuple[
     """
     if height % multiple or width % multiple:
         raise ValueError(f"{width}x{height} is not a multiple of {multiple}")
-    rows, columns = (_spans(side, tile, round_up(halo, multiple), multiple) for side in (height, width))
+    rows, columns = (spans(side, tile, round_up(halo, multiple), multiple) for side in (height, width))
     return tuple(
         Tile(
             core=Box(row.start, column.start, row.stop, column.stop),
@@ -114,8 +89,8 @@ def plan(height: int, width: int, tile: int, halo: int, multiple: int) -> tuple[
     )
 
 
-def _spans(length: int, tile: int, reach: int, multiple: int) -> list[tuple[slice, slice]]:
-    """Cores along one axis and what is padded around them."""
+def spans(length: int, tile: int, reach: int, multiple: int) -> list[tuple[slice, slice]]:
+    """Cores along one axis and what is padded around them; all of the latter have one size."""
     step = round_up(tile, multiple)
     if tile == 0 or length <= step + 2 * reach:
         return [(slice(0, length), slice(0, length))]
@@ -128,40 +103,6 @@ def _spans(length: int, tile: int, reach: int, multiple: int) -> list[tuple[slic
         (slice(*core), slice(start, start + size))
         for core, start in zip(pairwise(edges), starts, strict=True)
     ]
-
-
-def choose(height: int, width: int, room: Room, halo: int, multiple: int) -> int:
-    """Side of a core such that core and halo together are within the room; 0 if the picture fits whole.
-
-    Of the room's two bounds that is taken with which the picture is less work: small tiles are mostly halo.
-    Height and width as for `plan`.
-    """
-    bounds = room.most, min(room.most, room.kept)
-    sides = [_side(height, width, pixels, halo, multiple) for pixels in bounds]
-    return min(sides, key=lambda side: work(height, width, side, room, halo, multiple))
-
-
-def work(height: int, width: int, side: int, room: Room, halo: int, multiple: int) -> float:
-    """Pixels that the network goes through in tiles of that side, in units of pixels whose maps are kept."""
-    reach = round_up(halo, multiple)
-    rows, columns = (_spans(length, side, reach, multiple) for length in (height, width))
-    # All tiles have the size of the first.
-    (_, down), (_, across) = rows[0], columns[0]
-    area = (down.stop - down.start) * (across.stop - across.start)
-    return len(rows) * len(columns) * area * (FRESH if area > room.kept else 1)
-
-
-def _side(height: int, width: int, pixels: int, halo: int, multiple: int) -> int:
-    if height * width <= pixels:
-        return 0
-    side = math.isqrt(pixels) // multiple * multiple - 2 * round_up(halo, multiple)
-    # Below one halo, more than nine tenths of the work would be halo: rather exceed the bound.
-    return max(side, round_up(max(halo, SMALLEST), multiple))
-
-
-def smaller(tile: int, multiple: int) -> int | None:
-    """The next tile to try when memory ran out; None when there is nothing left to shrink."""
-    return max(round_up(tile // 2, multiple), SMALLEST) if tile > max(SMALLEST, multiple) else None
 
 
 def round_up(n: int, multiple: int) -> int:

@@ -7,7 +7,6 @@ Pictures are (H, W, C) on the 0..255 scale, C = 1 (gray) or 3 (RGB).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from enhance_cli.imaging.resize import imresize
 from enhance_cli.metrics.psnr import psnr
 from enhance_cli.metrics.psnrb import psnrb
 from enhance_cli.metrics.ssim import WINDOW_SIDE, ssim
+from enhance_cli.tasks import TASKS, Task
 
 EightBit = NDArray[np.uint8]
 Levels = NDArray[np.uint8] | NDArray[np.float32]
@@ -29,43 +29,21 @@ Metrics = dict[str, float]
 """PSNR in dB and SSIM by name: psnr, ssim, psnr_b, psnr_y, ssim_y; others as their libraries give them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Convention:
-    """How the papers of one task measure."""
-
-    luma: bool = False
-    """On Y alone; otherwise on all channels."""
-    border: bool = False
-    """Without as many pixels along the border as the picture was enlarged times."""
-    blocking: bool = False
-    """With PSNR-B."""
-    mosaic: bool = False
-    """The input is a mosaic, and doing nothing means to fill it in bilinearly."""
-
-
-CONVENTIONS = {
-    "sr": Convention(luma=True, border=True),
-    "dejpeg": Convention(luma=True, blocking=True),
-    "demosaic": Convention(mosaic=True),
-}
-"""By task; every task that is not listed measures all channels of the whole picture."""
-
-
-def measure(task: str, result: Pixels, reference: Pixels, scale: float = 1.0) -> Metrics:
-    """PSNR and SSIM of the 8-bit result as the task's papers measure them, and PSNR-B for dejpeg.
+def measure(task: Task, result: Pixels, reference: Pixels, scale: float = 1.0) -> Metrics:
+    """PSNR and SSIM of the 8-bit result as the task's papers measure them, and PSNR-B if they do.
 
     Both pictures have one size and 8 or 16 bits; gray beside colour counts as three equal channels, and a
     gray picture is its own luma. `scale` is the enlargement. Raises ImageError if too little is left.
     """
-    convention = CONVENTIONS.get(task, Convention())
+    how = TASKS[task]
     a, b = eight_bit(result), eight_bit(reference)
     channels = max(a.shape[2], b.shape[2])
     a, b = (x.repeat(channels // x.shape[2], axis=2) for x in (a, b))
-    border = math.ceil(scale) if convention.border else 0
+    border = math.ceil(scale) if how.enlarges else 0
     height, width = (side - 2 * border for side in a.shape[:2])
     if min(height, width) < WINDOW_SIDE:
         raise ImageError(f"too small to compare: {max(width, 0)}x{max(height, 0)} pixels are left of it")
-    return compare(a, b, on_luma=convention.luma, border=border, blocking=convention.blocking)
+    return compare(a, b, on_luma=how.luma, border=border, blocking=how.blocking)
 
 
 def compare(
@@ -82,9 +60,9 @@ def compare(
     return {**metrics, "psnr_b": psnrb(b, a)} if blocking else metrics
 
 
-def baseline(task: str, pixels: Pixels, height: int, width: int) -> Pixels:
+def baseline(task: Task, pixels: Pixels, height: int, width: int) -> Pixels:
     """What doing nothing gives: the input, filled in if it is a mosaic, enlarged by MATLAB's bicubic."""
-    if CONVENTIONS.get(task, Convention()).mosaic:
+    if TASKS[task].mosaic:
         return interpolated(pixels)
     return pixels if pixels.shape[:2] == (height, width) else imresize(pixels, (height, width))
 

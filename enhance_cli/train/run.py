@@ -20,9 +20,9 @@ from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.catalog import find
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights, save_file
 from enhance_cli.checkpoints.store import sha256_of
-from enhance_cli.engine.device import choose_device
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.files import remove_leftovers
+from enhance_cli.runtimes.torch import find_device
 from enhance_cli.train.data import Bank, load_pack
 from enhance_cli.train.kept import Kept, check_size
 from enhance_cli.train.loop import Compute, Report, Trainer
@@ -257,7 +257,7 @@ def choose_compute(device: str, precision: str, compile: bool | None = None) -> 
     """The device and arithmetic of a run; DeviceError for one that is not there."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    where = choose_device(device)
+    where = torch.device(find_device(device))
     if precision not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"Precision {precision!r} is unknown; use auto, float32 or bfloat16")
     on_gpu = where.type == "cuda"

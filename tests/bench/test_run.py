@@ -17,9 +17,11 @@ from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.protocols.real import RealPair
 from enhance_cli.bench.report import Row
 from enhance_cli.bench.run import restore, run
+from enhance_cli.engine.condition import find_condition
 from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import ReadError, RestoreError
+from enhance_cli.tasks import TASKS
 
 CPU = EngineSettings(device="cpu", threads=1)
 
@@ -28,12 +30,12 @@ class FakeRestorer:
     """Gives back what it got and remembers how it was called."""
 
     def __init__(self, colour: str, condition: str | None) -> None:
-        self.net = SimpleNamespace(
-            spec=SimpleNamespace(colour=colour, condition=condition, pre_upsampled=False),
-            metadata={"condition_range": "[5, 70]"},
-            **dict.fromkeys(("name", "sha256", "licence", "recognised")),
-        )
+        self.spec = SimpleNamespace(colour=colour, condition=condition, pre_upsampled=False)
         self.calls: list[tuple[tuple[int, ...], float | None]] = []
+
+    def find_condition(self, picture):
+        task = next(task for task in TASKS.values() if task.condition == self.spec.condition)
+        return find_condition(picture, task, self.spec, model="fake", trained=(5.0, 70.0))
 
     def restore(self, picture, *, scale, condition):
         self.calls.append((picture.pixels.shape, condition))
@@ -92,7 +94,7 @@ def test_the_ensemble_is_a_row_of_its_own_with_eight_times_the_work(
         averaged.append(x.shape)
         return eightfold(run, x)
 
-    monkeypatch.setattr("enhance_cli.engine.runner.eightfold", counted)
+    monkeypatch.setattr("enhance_cli.engine.network.eightfold", counted)
     works = plan(
         choose(["Set5"], root), Choice(models=("default", "best"), values=Values(scales=(2,))), named=True
     )

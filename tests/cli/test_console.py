@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from enhance_cli.batch.progress import FileDone, Seconds, Start, Summary, TileDone, Waited
 from enhance_cli.cli.console import BatchConsole, error
-from enhance_cli.engine.progress import FileDone, Seconds, Start, Summary, TileDone, Waited
 
 
 class Terminal(io.StringIO):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.reader import save_file
-from enhance_cli.engine import guard
+from enhance_cli.engine import check
 from enhance_cli.imaging.files import read as read_picture
 from enhance_cli.imaging.mosaic import PATTERNS, thinned
 
@@ -18,7 +18,7 @@ from enhance_cli.imaging.mosaic import PATTERNS, thinned
 @pytest.fixture
 def authors(tmp_path, monkeypatch):
     """`authors(name, arch, **parameters)` saves a random network's bare state_dict."""
-    monkeypatch.setattr(guard, "problem", lambda x, y: None)
+    monkeypatch.setattr(check, "fault_of", lambda x, y: None)
 
     def save(name, arch, **parameters):
         torch.manual_seed(0)

@@ -4,9 +4,11 @@ import json
 import shutil
 
 import pytest
+from fake_networks import FakeRuntime
 
 from enhance_cli.checkpoints import store
-from enhance_cli.cli import models
+from enhance_cli.cli import console
+from enhance_cli.runtimes import select
 
 
 def test_list_prints_one_line_each_with_its_tier(enhance):
@@ -40,7 +42,7 @@ def test_an_unknown_name_is_answered_with_names_like_it(enhance):
 
 def test_numbers_that_json_does_not_have_are_never_written():
     with pytest.raises(ValueError, match="JSON compliant"):
-        models._event("inspect", {"parameters": {"res_scale": float("nan")}})
+        console.event("inspect", {"parameters": {"res_scale": float("nan")}})
 
 
 def test_verify_finds_the_altered_file(enhance, shelf, monkeypatch, tmp_path):
@@ -55,3 +57,33 @@ def test_verify_finds_the_altered_file(enhance, shelf, monkeypatch, tmp_path):
     assert "tiny-sr-x3" in outcome.err
     verdicts = {one["name"]: one["ok"] for one in enhance("models", "verify", "--json").events}
     assert verdicts["tiny-sr-x2"] and not verdicts["tiny-sr-x3"]
+
+
+def test_prepare_opens_what_is_named_or_everything(enhance, monkeypatch):
+    opened = []
+
+    def open_runtime(source, settings):
+        opened.append((source.name, settings.backend))
+        return FakeRuntime(lambda x: x)
+
+    monkeypatch.setattr(select, "open_runtime", open_runtime)
+    outcome = enhance("models", "prepare", "tiny-sr-x2", "tiny-deblur", "--backend", "torch")
+    assert outcome.out.decode().splitlines() == [
+        "tiny-sr-x2  fake float32 on cpu",
+        "tiny-deblur  fake float32 on cpu",
+    ]
+    assert opened == [("tiny-sr-x2", "torch"), ("tiny-deblur", "torch")]
+    events = enhance("models", "prepare", "--json").events
+    assert [one["name"] for one in events] == [
+        one["name"] for one in enhance("models", "list", "--json").events
+    ]
+    assert events[0] == {
+        "event": "prepare",
+        "schema": 1,
+        "name": "tiny-sr-x2",
+        "device": "cpu",
+        "backend": "fake",
+        "precision": "float32",
+        "notes": [],
+    }
+    assert enhance("models", "prepare", "nonsense").code == 2

@@ -12,12 +12,13 @@ from torch.nn import functional as F
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.catalog import catalog
 from enhance_cli.checkpoints.reader import load_weights
-from enhance_cli.engine import guard
+from enhance_cli.engine import check
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import round_up
-from enhance_cli.errors import UsageError
+from enhance_cli.errors import RestoreError, UsageError
 from enhance_cli.imaging.colour import rgb_to_ycbcr, to_float
+from enhance_cli.imaging.mosaic import thinned
 from enhance_cli.imaging.picture import Metadata, Picture
 from enhance_cli.imaging.resize import imresize
 
@@ -41,7 +42,7 @@ def same(x, *condition):
 @pytest.fixture
 def small(load, monkeypatch):
     """Builds a small network with random weights, whose random colours are nobody's business."""
-    monkeypatch.setattr(guard, "problem", lambda x, y: None)
+    monkeypatch.setattr(check, "fault_of", lambda x, y: None)
 
     def build(name, parameters):
         entry = ARCHITECTURES[name]
@@ -53,7 +54,7 @@ def small(load, monkeypatch):
 def restored(net, shown, **settings):
     condition = {"sigma": 25.0, "quality": 30.0, None: None}[net.spec.condition]
     scale = 2.0 if net.spec.pre_upsampled else None
-    return Restorer(net, replace(CPU, **settings)).restore(shown, condition=condition, scale=scale)
+    return Restorer.of(net, replace(CPU, **settings)).restore(shown, condition=condition, scale=scale)
 
 
 @pytest.mark.parametrize(("name", "parameters"), CONFIGURATIONS)
@@ -89,7 +90,7 @@ def test_every_network_takes_odd_sizes_and_the_other_number_of_channels(
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_network_that_changes_nothing_changes_nothing(load, colour, channels, dtype):
     shown = picture(13, 9, channels, dtype, metadata=Metadata(icc=b"profile"), jpeg_quality=30)
-    restored = Restorer(load(same, colour=colour, multiple=8), replace(CPU, tile=8)).restore(shown)
+    restored = Restorer.of(load(same, colour=colour, multiple=8), replace(CPU, tile=8)).restore(shown)
     assert restored.picture.pixels.dtype == dtype
     np.testing.assert_array_equal(restored.picture.pixels, shown.pixels)
     assert (restored.picture.metadata, restored.picture.jpeg_quality) == (shown.metadata, 30)
@@ -99,7 +100,7 @@ def test_a_network_that_changes_nothing_changes_nothing(load, colour, channels, 
 def test_odd_sizes_reach_the_network_padded_and_come_back_cropped(load, size):
     net = load(enlarge(2), scale=2, multiple=8, minimum=24, halo=4)
     shown = picture(*size)
-    restored = Restorer(net, replace(CPU, tile=16)).restore(shown)
+    restored = Restorer.of(net, replace(CPU, tile=16)).restore(shown)
     np.testing.assert_array_equal(restored.picture.pixels, shown.pixels.repeat(2, 0).repeat(2, 1))
     for (x,) in net.module.seen:
         assert min(x.shape[2:]) >= 24
@@ -111,7 +112,7 @@ def test_odd_sizes_reach_the_network_padded_and_come_back_cropped(load, size):
 def test_a_margin_is_mirrored_around_the_picture_and_cut_off(load, size, tile):
     net = load(enlarge(2), scale=2, multiple=4, margin=8, halo=3)
     shown = picture(*size)
-    restored = Restorer(net, replace(CPU, tile=tile)).restore(shown)
+    restored = Restorer.of(net, replace(CPU, tile=tile)).restore(shown)
     np.testing.assert_array_equal(restored.picture.pixels, shown.pixels.repeat(2, 0).repeat(2, 1))
     corner = net.module.seen[0][0][0, :, :8, :8]
     around = np.pad(to_float(shown.pixels), ((8, 8), (8, 8), (0, 0)), mode="symmetric")
@@ -121,7 +122,7 @@ def test_a_margin_is_mirrored_around_the_picture_and_cut_off(load, size, tile):
 def test_a_luma_network_enlarges_chroma_by_bicubic(load):
     shown = Picture(rng.integers(110 * 257, 150 * 257, (10, 12, 3), dtype=np.uint16))
     net = load(lambda x: enlarge(2)(x) * 0.9, colour="y", scale=2)
-    plane = to_float(Restorer(net, replace(CPU, tile=7)).restore(shown).picture.pixels)
+    plane = to_float(Restorer.of(net, replace(CPU, tile=7)).restore(shown).picture.pixels)
     given = to_float(shown.pixels)
     got, plain = rgb_to_ycbcr(plane), rgb_to_ycbcr(imresize(given, (20, 24)))
     np.testing.assert_allclose(got[..., 1:], plain[..., 1:], atol=2e-5)
@@ -132,7 +133,7 @@ def test_a_luma_network_enlarges_chroma_by_bicubic(load):
 def test_a_pre_upsampled_network_is_given_the_unrounded_bicubic(load):
     shown = picture(9, 11, 1, np.uint16)
     net = load(same, colour="y", pre_upsampled=True)
-    restored = Restorer(net, CPU).restore(shown, scale=2.5)
+    restored = Restorer.of(net, CPU).restore(shown, scale=2.5)
     expected = imresize(to_float(shown.pixels), (23, 28))
     np.testing.assert_allclose(net.module.seen[0][0][0, 0], expected[..., 0], atol=1e-6)
     np.testing.assert_allclose(to_float(restored.picture.pixels), expected.clip(0, 1), atol=1e-5)
@@ -143,7 +144,7 @@ def test_a_pre_upsampled_network_is_given_the_unrounded_bicubic(load):
 def test_flat_pictures_stay_flat_up_to_their_border(weights, colour):
     condition = weights.condition_range[0] if weights.condition_range else None
     shown = Picture(np.full((24, 17, 3), colour, np.uint8))
-    restored = Restorer(load_weights(weights), CPU).restore(shown, condition=condition)
+    restored = Restorer.of(load_weights(weights), CPU).restore(shown, condition=condition)
     # Of a mosaic of red three samples of four are black: up to 14 levels are spread into them.
     known = weights.name == "unet-demosaic" and colour == (255, 0, 0)
     assert np.abs(restored.picture.pixels.astype(int) - colour).max() <= (15 if known else 12)
@@ -153,7 +154,7 @@ def test_flat_pictures_stay_flat_up_to_their_border(weights, colour):
 @pytest.mark.parametrize("ask", [{"scale": 1.5}, {"size": (45, 60)}, {"scale": 1}, {"scale": 3.7}])
 def test_other_sizes_come_from_the_networks_result_by_bicubic(load, ask, dtype):
     shown = picture(40, 30, dtype=dtype)
-    restored = Restorer(load(enlarge(2), scale=2), CPU).restore(shown, **ask)
+    restored = Restorer.of(load(enlarge(2), scale=2), CPU).restore(shown, **ask)
     factor = ask.get("scale", 1.5)
     size = (int(40 * factor + 0.5), int(30 * factor + 0.5))
     assert (restored.picture.height, restored.picture.width) == size
@@ -166,15 +167,15 @@ def test_other_sizes_come_from_the_networks_result_by_bicubic(load, ask, dtype):
 @pytest.mark.parametrize("ask", [{"scale": 0}, {"scale": float("nan")}, {"scale": -1}, {"size": (0, 5)}])
 def test_impossible_sizes(load, ask):
     with pytest.raises(UsageError, match=r"impossible|empty"):
-        Restorer(load(same), CPU).restore(picture(), **ask)
+        Restorer.of(load(same), CPU).restore(picture(), **ask)
 
 
 def test_alpha_is_enlarged_beside_the_colour_and_else_untouched(load):
     alpha = rng.integers(0, 256, (8, 6), dtype=np.uint8)
     shown = picture(8, 6, alpha=alpha)
-    kept = Restorer(load(same), CPU).restore(shown).picture
+    kept = Restorer.of(load(same), CPU).restore(shown).picture
     np.testing.assert_array_equal(kept.alpha, alpha)
-    larger = Restorer(load(enlarge(3), scale=3), CPU).restore(shown).picture
+    larger = Restorer.of(load(enlarge(3), scale=3), CPU).restore(shown).picture
     np.testing.assert_array_equal(larger.alpha, imresize(alpha, (24, 18)))
 
 
@@ -184,14 +185,14 @@ def test_hidden_colours_never_reach_the_network(load):
     pixels[:, 12:] = 0
     alpha[:, 12:] = 0
     net = load(lambda x: F.avg_pool2d(F.pad(x, (2, 2, 2, 2), "replicate"), 5, 1))
-    restored = Restorer(net, CPU).restore(Picture(pixels, alpha))
+    restored = Restorer.of(net, CPU).restore(Picture(pixels, alpha))
     np.testing.assert_array_equal(restored.picture.pixels, 200)
 
 
 @pytest.mark.parametrize(("kind", "value", "given"), [("sigma", 25, 25 / 255), ("quality", 40, 0.4)])
 def test_conditions_arrive_in_the_networks_units(load, kind, value, given):
     net = load(same, condition=kind)
-    Restorer(net, CPU).restore(picture(), condition=value)
+    Restorer.of(net, CPU).restore(picture(), condition=value)
     condition = net.module.seen[0][1]
     assert condition.shape == (1, 1, 1, 1)
     assert condition.dtype == torch.float32
@@ -204,13 +205,13 @@ def test_conditions_arrive_in_the_networks_units(load, kind, value, given):
 )
 def test_missing_impossible_and_superfluous_conditions(load, kind, value):
     with pytest.raises(UsageError, match="model fake"):
-        Restorer(load(same, condition=kind), CPU).restore(picture(), condition=value)
+        Restorer.of(load(same, condition=kind), CPU).restore(picture(), condition=value)
 
 
 def test_value_range_and_choice_of_output(load):
     net = load(lambda x: [x * 0, x + 25.5], value_range=255.0, output=1)
     shown = Picture(np.full((4, 4, 3), 102, np.uint8))
-    restored = Restorer(net, CPU).restore(shown)
+    restored = Restorer.of(net, CPU).restore(shown)
     assert net.module.seen[0][0].max().item() == pytest.approx(102)
     np.testing.assert_array_equal(restored.picture.pixels, 128)  # 127.5 rounded half up
 
@@ -218,7 +219,7 @@ def test_value_range_and_choice_of_output(load):
 def test_the_ensemble_averages_and_keeps_the_multiple(load):
     net = load(lambda x: x + torch.linspace(-0.1, 0.1, x.shape[3]), multiple=8)
     shown = picture(24, 21)
-    once, often = (Restorer(net, replace(CPU, ensemble=on)).restore(shown) for on in (False, True))
+    once, often = (Restorer.of(net, replace(CPU, ensemble=on)).restore(shown) for on in (False, True))
     assert (once.picture.pixels != shown.pixels).any()
     np.testing.assert_array_equal(often.picture.pixels, shown.pixels)
     assert len(net.module.seen) == 9
@@ -231,7 +232,7 @@ def test_a_tiled_ensemble_is_the_whole_one(load):
     conv.weight.data += 0.02 * torch.randn_like(conv.weight)
     x = rng.random((50, 41, 3)).astype(np.float32)
     whole, tiled = (
-        Restorer(load(conv, halo=1), replace(CPU, tile=tile, ensemble=True)).restore_plane(x)
+        Restorer.of(load(conv, halo=1), replace(CPU, tile=tile, ensemble=True)).restore_plane(x)
         for tile in (0, 16)
     )
     np.testing.assert_allclose(whole, tiled, atol=1e-6)
@@ -240,21 +241,16 @@ def test_a_tiled_ensemble_is_the_whole_one(load):
 def test_a_plane_is_neither_clipped_nor_rounded(load):
     x = rng.normal(size=(11, 13, 1)).astype(np.float32)
     net = load(lambda x: enlarge(2)(x) * 1.01, colour="y", scale=2, multiple=4)
-    result = Restorer(net, replace(CPU, tile=4)).restore_plane(x)
+    result = Restorer.of(net, replace(CPU, tile=4)).restore_plane(x)
     np.testing.assert_allclose(result, 1.01 * x.repeat(2, 0).repeat(2, 1), rtol=1e-6)
 
 
 def test_progress_counts_tiles(load):
     calls = []
-    Restorer(load(same), replace(CPU, tile=16)).restore(
+    Restorer.of(load(same), replace(CPU, tile=16)).restore(
         picture(32, 40), on_tile=lambda done, of: calls.append((done, of))
     )
     assert calls == [(n, 6) for n in range(1, 7)]
-
-
-def bands_of(restorer, shown, **asked):
-    bands = []
-    return restorer.restore_bands(shown, bands.append, **asked), bands
 
 
 @pytest.mark.parametrize("size", [None, (60, 90)])
@@ -262,11 +258,11 @@ def bands_of(restorer, shown, **asked):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_bands_make_the_picture_whole(load, size, dtype, channels):
     shown = picture(40, 30, channels, dtype, alpha=rng.integers(0, 256, (40, 30)).astype(dtype))
-    restorer = Restorer(load(enlarge(2), scale=2, halo=2), replace(CPU, tile=16))
+    restorer = Restorer.of(load(enlarge(2), scale=2, halo=2), replace(CPU, tile=16))
     whole = restorer.restore(shown, size=size)
-    run, bands = bands_of(restorer, shown, size=size)
+    bands = list(restorer.bands(shown, size=size))
     outline = restorer.outline(shown, size)
-    assert run.tiles == whole.tiles == 6
+    assert restorer.info.tiles == whole.tiles == 6
     assert len(bands) == (3 if size is None else 1)
     assert (outline.pixels.shape, outline.pixels.dtype) == (whole.picture.pixels.shape, dtype)
     assert outline.metadata == whole.picture.metadata
@@ -279,7 +275,7 @@ def test_the_loaded_network_is_left_as_it_was(load):
     nn.init.dirac_(conv.weight)
     nn.init.zeros_(conv.bias)
     net = load(conv)
-    Restorer(net, CPU).restore(picture())
+    Restorer.of(net, CPU).restore(picture())
     assert conv.weight.is_contiguous()
     assert conv.weight.dtype == torch.float32
 
@@ -290,6 +286,48 @@ def test_sizes_in_the_metadata_follow_the_picture(load):
     net = load(enlarge(2), scale=2)
     shown = picture(metadata=Metadata(exif=exif.tobytes()))
     told = Image.Exif()
-    told.load(Restorer(net, CPU).restore(shown).picture.metadata.exif)
+    told.load(Restorer.of(net, CPU).restore(shown).picture.metadata.exif)
     details = told.get_ifd(0x8769)
     assert (details[0xA002], details[0xA003]) == (60, 80)
+
+
+def test_a_network_sees_its_pattern_whatever_the_pictures_is_and_the_size_stays(load):
+    seen = []
+
+    def network(x):
+        if x.device.type != "meta":
+            seen.append(x)
+        return x + 0.25
+
+    mosaic = thinned(np.full((37, 45, 3), 100, np.uint8), "rggb")
+    alpha = np.zeros((37, 45), np.uint8)
+    picture = Picture(mosaic, alpha=alpha, metadata=Metadata(dpi=(72, 72)))
+    made = Restorer.of(load(network, multiple=2, task="demosaic"), CPU).restore(picture).picture
+    assert np.array_equal(made.pixels, mosaic + 64)
+    assert np.array_equal(made.alpha, alpha)
+    assert made.metadata.dpi == (72, 72)
+    (x,) = seen
+    assert x.shape[2] % 2 == x.shape[3] % 2 == 0
+    green, red, blue = x[0, 1, ::2, ::2], x[0, 0, ::2, 1::2], x[0, 2, 1::2, ::2]
+    for samples in (green, red, blue, x[0, 1, 1::2, 1::2]):
+        torch.testing.assert_close(samples, torch.full_like(samples, 100 / 255))
+
+
+def test_a_full_result_of_a_bright_mosaic_is_no_shift_of_colour_and_a_dark_one_is(load):
+    mosaic = Picture(thinned(np.full((24, 30, 3), 200, np.uint8), "grbg"))
+    for level, accepted in ((200 / 255, True), (0.3, False)):
+        net = load(lambda x, level=level: torch.full_like(x, level), task="demosaic", multiple=2)
+        restorer = Restorer.of(net, CPU)
+        if accepted:
+            assert (restorer.restore(mosaic).picture.pixels == 200).all()
+        else:
+            with pytest.raises(RestoreError, match="shifted in colour"):
+                restorer.restore(mosaic)
+
+
+def test_what_was_done_is_told_at_another_size_too(load):
+    net = load(enlarge(2), scale=2, halo=2, tiling="approximate")
+    restored = Restorer.of(net, replace(CPU, tile=16)).restore(picture(40, 30), scale=1.5)
+    assert restored.tiles == 6
+    assert "depends on the tiles" in restored.warnings[0]
+    assert Restorer.of(net, CPU).restore(picture(40, 30), scale=1.5).tiles == 1

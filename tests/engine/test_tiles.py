@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from enhance_cli.engine.tiles import FRESH, SMALLEST, Box, Room, choose, plan, round_up, smaller, work
+from enhance_cli.engine.tiles import Box, plan, round_up
 
 
 @pytest.mark.parametrize(
@@ -59,53 +59,6 @@ def test_zero_means_the_whole_picture():
 def test_unaligned_pictures_are_refused():
     with pytest.raises(ValueError, match="10x9"):
         plan(9, 10, 4, 1, 2)
-
-
-def bound(pixels: int) -> Room:
-    return Room(pixels, pixels)
-
-
-def test_choice_fits_the_bound_and_leaves_small_pictures_whole():
-    assert choose(100, 100, bound(10_000), 5, 1) == 0
-    side = choose(1000, 1000, bound(250_000), 10, 8)
-    assert side == choose(5000, 304, bound(250_000), 10, 8)
-    assert side % 8 == 0
-    assert 230_000 < (side + 2 * 16) ** 2 <= 250_000
-
-
-def test_choice_never_wastes_nearly_all_on_the_halo():
-    assert choose(4000, 4000, bound(10_000), 100, 1) == 100
-    assert choose(4000, 4000, bound(100), 1, 1) == SMALLEST
-
-
-def test_maps_are_kept_where_that_is_worth_the_halos():
-    room = Room(1_000_000, 100_000)
-    assert choose(900, 900, room, 10, 1) == 316 - 20
-    assert choose(900, 900, room, 80, 1) == 0
-    # Cut in two, each piece would be most of the picture.
-    assert choose(317, 317, room, 40, 1) == 0
-    assert choose(316, 316, room, 10, 1) == 0
-    assert choose(2000, 2000, Room(50_000, 100_000), 10, 1) == 223 - 20
-    # 362 pixels hold no multiple of 8 more than 360.
-    assert choose(2000, 2000, Room(1_000_000, 362**2), 20, 8) == 360 - 2 * 24
-
-
-@pytest.mark.parametrize("multiple", [1, 8])
-@pytest.mark.parametrize("side", [0, 64, 200])
-def test_work_is_the_area_of_all_tiles(side, multiple):
-    cut = plan(800, 360, side, 20, multiple)
-    area = sum(tile.padded.area for tile in cut)
-    small, large = Room(10**6, cut[0].padded.area - 1), Room(10**6, cut[0].padded.area)
-    assert work(800, 360, side, large, 20, multiple) == area
-    assert work(800, 360, side, small, 20, multiple) == pytest.approx(FRESH * area)
-
-
-def test_shrinking_ends():
-    sides = [1000]
-    while (side := smaller(sides[-1], 8)) is not None:
-        sides.append(side)
-    assert sides == [1000, 504, 256, 128, 64]
-    assert smaller(100, 128) is None
 
 
 def test_boxes():

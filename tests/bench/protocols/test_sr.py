@@ -181,7 +181,7 @@ def test_y_only_takes_a_luma_picture_beside_a_colour_reference():
 
 
 def test_what_a_network_makes_of_floats_is_rounded_under_y_only_and_not_under_float(tiny: Path):
-    restorer = Restorer(load_file(tiny), EngineSettings(device="cpu"))
+    restorer = Restorer.of(load_file(tiny), EngineSettings(device="cpu"))
     results = {}
     for protocol in ("float", "y-only"):
         setting = SuperResolution(2, protocol)

@@ -1,0 +1,270 @@
+"""The pipeline of a batch: reader threads | the network on the calling thread | writer threads.
+
+Few pictures are read before their turn and few wait to be written, so that memory does not grow with the
+batch; of a large one the writer takes what is finished while the network does the rest.  A picture that
+fails is an event like any other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from queue import Queue
+from threading import Event as Signal
+from typing import TypeVar
+
+from enhance_cli.batch.plan import Job
+from enhance_cli.batch.progress import Event, FileDone, Seconds, Summary, TileDone, Waited, mean
+from enhance_cli.batch.steps import Input, Restoration, Steps
+from enhance_cli.errors import EnhanceError
+from enhance_cli.imaging.picture import Picture
+from enhance_cli.metrics.measure import Metrics
+
+READ_AHEAD = 2
+"""Pictures that are read before their turn; more only where more threads are asked for."""
+WRITE_BEHIND = 1
+"""Results that may be in the writers' hands while the network does the next, likewise."""
+
+Result = TypeVar("Result")
+
+
+def run(
+    jobs: Sequence[Job],
+    steps: Steps,
+    on_event: Callable[[Event], None],
+    *,
+    threads: int = 2,
+    skipped: int = 0,
+) -> Summary:
+    """Put every job through the steps; events come on the calling thread, in the order of the jobs.
+
+    `threads`: readers, and as many writers.  `skipped`: what planning left out, for the summary.
+    KeyboardInterrupt lets the pictures that are being written come to their end, and the summary says so.
+    """
+    start = time.perf_counter()
+    interrupted = False
+    with ExitStack() as stack:
+        pools = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
+        for pool in pools:
+            stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        pipeline = _Pipeline(jobs, steps, pools, threads, on_event)
+        try:
+            while pipeline.restore_next():
+                pass
+            pipeline.finish_writing(0)
+        except KeyboardInterrupt:
+            interrupted = True
+            pipeline.finish_writing(0)
+    summary = pipeline.summary(time.perf_counter() - start, skipped, interrupted)
+    on_event(summary)
+    return summary
+
+
+class BandQueue:
+    """Hands the bands of one result from the network's thread to a writer's; one may wait."""
+
+    def __init__(self) -> None:
+        self._queue: Queue[Picture | None] = Queue(maxsize=1)
+        self._closed = Signal()
+        self.error: BaseException | None = None
+        """Why the network gave up."""
+        self.restore_seconds = 0.0
+        """Until the network had ended, without `put_seconds`."""
+        self.put_seconds = 0.0
+        """How long the network waited for the writer."""
+        self.get_seconds = 0.0
+        """How long the writer waited for the network."""
+        self._start = time.perf_counter()
+
+    def put(self, band: Picture | None) -> bool:
+        """Add a band, when there is room; False if nobody takes it any more.  None: that was all."""
+        start = time.perf_counter()
+        if band is None:
+            self.restore_seconds = start - self._start - self.put_seconds
+        if not self._closed.is_set():
+            self._queue.put(band)
+        self.put_seconds += time.perf_counter() - start
+        return not self._closed.is_set()
+
+    def __iter__(self) -> Iterator[Picture]:
+        """The bands, as they come; an error if the network gave up, however many have come."""
+        while True:
+            start = time.perf_counter()
+            band = self._queue.get()
+            self.get_seconds += time.perf_counter() - start
+            if self.error is not None:
+                raise RuntimeError("the network gave up") from self.error
+            if band is None:
+                return
+            yield band
+            del band
+
+    def close(self) -> None:
+        """Take no more, and let go who waits to add one."""
+        self._closed.set()
+        while not self._queue.empty():
+            self._queue.get()
+
+
+class _Pipeline:
+    """The calling thread's side; it also counts what has come to its end."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        steps: Steps,
+        pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
+        threads: int,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._upcoming = iter(jobs)
+        self._steps = steps
+        self._readers, self._writers = pools
+        self._read_ahead = max(READ_AHEAD, threads)
+        self._write_behind = max(WRITE_BEHIND, threads - 1)
+        self._on_event = on_event
+        self._reading: deque[tuple[Job, Future[tuple[Input | FileDone, float]]]] = deque()
+        self._writing: deque[Future[FileDone]] = deque()
+        self._counts: Counter[str] = Counter()
+        self._pixels = 0
+        self._metrics: list[Metrics] = []
+        self._baselines: list[Metrics] = []
+        self._stages = Seconds()
+        self._waited = Waited()
+        self._begin_reading()
+
+    def restore_next(self) -> bool:
+        """Run the network while a writer takes what is finished, and may go on; False if there is no more."""
+        if not self._reading:
+            return False
+        job, reading = self._reading.popleft()
+        start = time.perf_counter()
+        found, seconds = reading.result()
+        self._wait(read=time.perf_counter() - start)
+        self._begin_reading()
+
+        def on_tile(done: int, total: int) -> None:
+            self._on_event(TileDone(job.input_name, done, total))
+            self.finish_writing(self._write_behind)
+
+        if isinstance(found, FileDone):
+            self._writing.append(_ended(found, seconds))
+        else:
+            restoration = _guarded(job, partial(self._steps.restore, job, found, on_tile))
+            if isinstance(restoration, FileDone):
+                self._writing.append(_ended(restoration, seconds))
+            else:
+                self._hand_over(job, found, restoration, seconds)
+        start = time.perf_counter()
+        self.finish_writing(self._write_behind)
+        self._wait(write=time.perf_counter() - start)
+        return True
+
+    def finish_writing(self, at_most: int) -> None:
+        """Count what is written, and wait until at most so many pictures are still being written."""
+        while len(self._writing) > at_most or (self._writing and self._writing[0].done()):
+            file = self._writing[0].result()
+            self._writing.popleft()
+            self._counts[file.status] += 1
+            self._stages = self._stages.plus(file.seconds)
+            if file.status == "done" and file.output_size:
+                self._pixels += file.output_size[0] * file.output_size[1]
+            if file.metrics and file.baseline:
+                self._metrics.append(file.metrics)
+                self._baselines.append(file.baseline)
+            self._on_event(file)
+
+    def summary(self, seconds: float, skipped: int, interrupted: bool) -> Summary:
+        return Summary(
+            done=self._counts["done"],
+            current=self._counts["current"],
+            skipped=self._counts["skipped"] + skipped,
+            failed=self._counts["failed"],
+            seconds=seconds,
+            stages=self._stages,
+            waited=self._waited,
+            megapixels=self._pixels / 1e6,
+            metrics=mean(self._metrics),
+            baseline=mean(self._baselines),
+            interrupted=interrupted,
+        )
+
+    def _begin_reading(self) -> None:
+        while len(self._reading) < self._read_ahead and (job := next(self._upcoming, None)):
+            self._reading.append((job, self._readers.submit(self._read, job)))
+
+    def _read(self, job: Job) -> tuple[Input | FileDone, float]:
+        start = time.perf_counter()
+        found = _guarded(job, lambda: self._steps.read(job))
+        return found, time.perf_counter() - start
+
+    def _hand_over(self, job: Job, found: Input, restoration: Restoration, seconds: float) -> None:
+        """The network's side of a picture; `seconds` were spent on reading it."""
+        bands = BandQueue()
+        writing = self._writers.submit(self._write, job, found, restoration, bands, seconds)
+        try:
+            for band in restoration.bands:
+                if not bands.put(band):
+                    break  # The writer has failed, and tells why.
+                del band
+        except BaseException as error:
+            bands.error = error
+            if isinstance(error, BrokenPipeError) or not isinstance(error, Exception):
+                raise
+        finally:
+            bands.put(None)
+        self._wait(write=bands.put_seconds)
+        self._writing.append(writing)
+
+    def _write(
+        self, job: Job, found: Input, restoration: Restoration, bands: BandQueue, seconds: float
+    ) -> FileDone:
+        """The writer's side."""
+        start = time.perf_counter()
+
+        def write() -> FileDone:
+            try:
+                return self._steps.write(job, found, restoration, bands)
+            except Exception:
+                if bands.error is not None:
+                    raise bands.error from None
+                raise
+            finally:
+                bands.close()
+
+        file = _guarded(job, write)
+        took = time.perf_counter() - start - bands.get_seconds
+        return replace(file, seconds=Seconds(read=seconds, restore=bands.restore_seconds, write=took))
+
+    def _wait(self, *, read: float = 0.0, write: float = 0.0) -> None:
+        """The network's thread has waited so long for the others."""
+        self._waited = Waited(read=self._waited.read + read, write=self._waited.write + write)
+
+
+def _ended(file: FileDone, read_seconds: float) -> Future[FileDone]:
+    """A picture that needs no writer."""
+    future: Future[FileDone] = Future()
+    future.set_result(replace(file, seconds=Seconds(read=read_seconds)))
+    return future
+
+
+def _guarded(job: Job, step: Callable[[], Result]) -> Result | FileDone:
+    """Take one step with one job; whatever it raises is that picture's failure, not the batch's."""
+    try:
+        return step()
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        unexpected = f"unexpected {type(error).__name__}: {error}; --debug tells more"
+        return FileDone(
+            input=job.input_name,
+            output=job.output_name,
+            status="failed",
+            error=str(error) if isinstance(error, EnhanceError) else " ".join(unexpected.split()),
+            cause=error,
+        )

@@ -1,0 +1,94 @@
+"""What a run does: one plan for all pictures, and a job for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from enhance_cli.batch.records import Settings
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import ImageError, UsageError
+from enhance_cli.imaging import files
+from enhance_cli.imaging.files import EncodeOptions
+from enhance_cli.imaging.mosaic import Pattern
+from enhance_cli.imaging.picture import Picture
+from enhance_cli.tasks import TaskSpec
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to restore.  None for a path means standard input or output."""
+
+    input: Path | None
+    output: Path | None
+    reference: Path | None = None
+    """The clean picture to compare with."""
+    problem: ImageError | None = None
+    """What planning found wrong: the job fails with it at once."""
+
+    @property
+    def input_name(self) -> str:
+        """As events call it."""
+        return "-" if self.input is None else str(self.input)
+
+    @property
+    def output_name(self) -> str:
+        """As events call it."""
+        return "-" if self.output is None else str(self.output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be done to every picture of a run."""
+
+    task: TaskSpec
+    factor: float = 1.0
+    """Enlargement; 1 for tasks that keep the size."""
+    size: tuple[int, int] | None = None
+    """Exact (width, height) instead of a factor."""
+    condition: float | None = None
+    """Noise sigma or JPEG quality; None finds it in each picture."""
+    pattern: Pattern | None = None
+    """Of mosaics: colours of the first 2x2 samples; None finds it in each picture."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What a foreign weights file leaves open."""
+    format: str = "PNG"
+    """Format on standard output, as Pillow names it; "same" is the input's."""
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    max_pixels: int = files.DEFAULT_MAX_PIXELS
+    overwrite: bool = False
+
+    def target(self, picture: Picture) -> tuple[int, int]:
+        """(width, height) of the picture's result; UsageError if it would shrink."""
+        if self.size is None:
+            return int(picture.width * self.factor + 0.5), int(picture.height * self.factor + 0.5)
+        width, height = self.size
+        if width < picture.width or height < picture.height:
+            raise UsageError(
+                f"--size {width}x{height} is smaller than the picture ({picture.width}x{picture.height}); "
+                f"{self.task.name} only enlarges: ask for more"
+            )
+        return width, height
+
+    def factor_of(self, picture: Picture) -> float:
+        """How many times the picture is enlarged, along the axis where it is more."""
+        if self.size is None:
+            return self.factor
+        return max(self.size[0] / picture.width, self.size[1] / picture.height)
+
+    def record_settings(self, output: Path) -> Settings:
+        """What decides the output's content beside input and weights, as its record holds it."""
+        settings: Settings = {"task": self.task.name, "ensemble": self.engine.ensemble}
+        if self.task.enlarges:
+            settings |= {"size": list(self.size)} if self.size else {"scale": self.factor}
+        if self.task.condition:
+            settings["strength"] = "auto" if self.condition is None else self.condition
+        if self.task.mosaic:
+            settings["pattern"] = self.pattern or "auto"
+        if self.options:
+            settings["arch_option"] = dict(self.options)
+        if files.format_of(output) == "JPEG":
+            settings["jpeg_quality"] = self.encode.jpeg_quality
+        return settings

@@ -1,0 +1,224 @@
+"""What the task commands do: flags -> plan -> batch -> gates -> exit code.
+
+Imported by commands when they run, never for `--help`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import typer
+
+from enhance_cli.batch import pipeline
+from enhance_cli.batch.inputs import find_inputs, split_output
+from enhance_cli.batch.models import Models
+from enhance_cli.batch.outputs import Naming, format_named, plan_jobs
+from enhance_cli.batch.plan import Job, Plan
+from enhance_cli.batch.progress import Event, FileDone, Start, Summary
+from enhance_cli.batch.steps import Steps
+from enhance_cli.checkpoints.catalog import ENSEMBLED
+from enhance_cli.cli.console import BatchConsole, read_stdin, write_stdout
+from enhance_cli.cli.options import Common, arch_options
+from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.errors import EnhanceError, GateError, UsageError
+from enhance_cli.imaging.encode import EncodeOptions
+from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers
+from enhance_cli.imaging.mosaic import Pattern
+from enhance_cli.metrics.gates import below, first_of
+from enhance_cli.metrics.measure import Metrics
+from enhance_cli.tasks import TASKS, Task
+
+DEFAULT_SCALE = 2.0
+INTERRUPTED = 130
+"""Exit code of a run that was stopped by a signal."""
+STARTED = time.time()
+
+
+def restore(
+    task: Task,
+    inputs: list[str],
+    common: Common,
+    *,
+    scale: float | None = None,
+    size: tuple[int, int] | None = None,
+    condition: float | None = None,
+    pattern: Pattern | None = None,
+) -> None:
+    """Run one task over its inputs; leaves through `typer.Exit` unless all went well.
+
+    A condition or pattern that is None is found in each picture.  UsageError and its like before anything
+    is written; GateError if a mean lies below its gate.
+    """
+    if common.model is not None and common.weights is not None:
+        raise UsageError("--model and --weights are both given; leave one out")
+    if common.arch_option and common.weights is None:
+        raise UsageError("--arch-option needs --weights")
+    if (common.min_psnr is not None or common.min_ssim is not None) and common.reference is None:
+        raise UsageError("--min-psnr and --min-ssim need --reference")
+    engine = EngineSettings(
+        device=common.device,
+        precision=common.precision,
+        backend=common.backend,
+        tile=common.tile,
+        ensemble=common.ensemble or common.model == ENSEMBLED,
+        threads=common.threads,
+    )
+    options = arch_options(common.arch_option)
+    models = Models(
+        task,
+        engine,
+        name=common.model,
+        file=_path(common.weights),
+        # For an exact size the factor differs by picture: the largest network then serves all.
+        scale=math.inf if size else scale,
+        condition=condition,
+        options=options,
+    )
+    plan = Plan(
+        task=TASKS[task],
+        factor=(scale or float(models.fixed_scale or DEFAULT_SCALE)) if TASKS[task].enlarges else 1.0,
+        size=size,
+        condition=condition,
+        pattern=pattern,
+        options=options,
+        format=format_named(common.format or TASKS[task].format),
+        encode=EncodeOptions(
+            png_level=common.png_level,
+            jpeg_quality=common.jpeg_quality,
+            webp_effort=common.webp_effort,
+        ),
+        engine=engine,
+        max_pixels=common.max_pixels or DEFAULT_MAX_PIXELS,
+        overwrite=common.overwrite,
+    )
+    jobs, skipped = _jobs(inputs, common, _naming(common, models, plan))
+    console = BatchConsole(json=common.json, quiet=common.quiet, debug=common.debug)
+    measured: list[tuple[str, Metrics]] = []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, FileDone) and event.metrics:
+            measured.append((event.input, event.metrics))
+        console.show(event)
+
+    asked = {"scale": scale, "size": size, "condition": condition, "pattern": pattern, **asdict(common)}
+    for key in ("json", "quiet", "debug", "dry_run"):
+        del asked[key]
+    if common.dry_run:
+        summary = _dry_run(jobs, plan, asked, skipped, on_event)
+    else:
+        # Read once, and here: an interrupt could not end the wait of a reader thread.
+        stdin = cache(read_stdin)
+        steps = Steps(plan, models, stdin=stdin, stdout=write_stdout)
+        with _interruptible():
+            on_event(steps.start(asked, len(jobs)))
+            remove_leftovers([job.output for job in jobs if job.output], STARTED)
+            if any(job.input is None for job in jobs):
+                stdin()
+            with console.progress(len(jobs)):
+                summary = pipeline.run(jobs, steps, on_event, threads=common.jobs, skipped=skipped)
+    if summary.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    _check_gates({"psnr": common.min_psnr, "ssim": common.min_ssim}, summary.metrics, measured)
+    if summary.failed:
+        raise typer.Exit(3 if summary.done + summary.current or common.dry_run else 1)
+
+
+def _jobs(paths: list[str], common: Common, naming: Naming) -> tuple[tuple[Job, ...], int]:
+    """All jobs, and how many files were left out."""
+    names, output = split_output(paths, common.output)
+    inputs = find_inputs(names, output=output, recursive=common.recursive)
+    jobs, own = plan_jobs(inputs, naming, output, _path(common.reference))
+    if not jobs:
+        raise EnhanceError(f"no pictures found in {' '.join(names)}")
+    if common.json and any(job.output is None for job in jobs):
+        raise UsageError("--json and the picture cannot both go to stdout; name an output")
+    return jobs, inputs.skipped + own
+
+
+def _naming(common: Common, models: Models, plan: Plan) -> Naming:
+    fields = {"scale": "x".join(map(str, plan.size)) if plan.size else f"{plan.factor:g}"}
+    if plan.task.condition:
+        fields[plan.task.condition] = "auto" if plan.condition is None else f"{plan.condition:g}"
+    if models.fixed_name:
+        # Without a name given, gray and colour pictures may take different weights.
+        fields["model"] = models.fixed_name
+    return Naming(plan.task, fields, template=common.name, format=common.format)
+
+
+def _dry_run(
+    jobs: Sequence[Job], plan: Plan, asked: dict[str, object], skipped: int, on_event: Callable[[Event], None]
+) -> Summary:
+    """The events of a run in which every picture is passed over."""
+    on_event(
+        Start(
+            task=plan.task.name,
+            settings=asked,
+            device=None,
+            backend=None,
+            precision=None,
+            weights=(),
+            inputs=len(jobs),
+            ensemble=plan.engine.ensemble,
+        )
+    )
+    for job in jobs:
+        exists = job.output is not None and os.path.lexists(job.output)
+        on_event(
+            FileDone(
+                input=job.input_name,
+                output=job.output_name,
+                status="failed" if job.problem else "skipped",
+                warnings=("the output exists already",) if exists else (),
+                error=str(job.problem) if job.problem else None,
+            )
+        )
+    failed = sum(job.problem is not None for job in jobs)
+    skipped += len(jobs) - failed
+    summary = Summary(done=0, current=0, skipped=skipped, failed=failed, seconds=0.0, megapixels=0.0)
+    on_event(summary)
+    return summary
+
+
+def _check_gates(
+    gates: dict[str, float | None], means: Metrics | None, measured: Sequence[tuple[str, Metrics]]
+) -> None:
+    """GateError that names the means below their gates and the worst pictures."""
+    offences = []
+    for key, gate in below(means or {}, gates):
+        digits = 4 if key == "ssim" else 2
+        lower = sorted((metrics[key], name) for name, metrics in measured if below(metrics, {key: gate}))
+        worst = first_of([f"{name} {value:.{digits}f}" for value, name in lower])
+        mean = f"mean {key.upper()} {(means or {})[key]:.{digits}f}"
+        offences.append(f"{mean} is below --min-{key} {gate:g}: {worst}")
+    if offences:
+        raise GateError("; ".join(offences))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends a run as cleanly as SIGINT."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

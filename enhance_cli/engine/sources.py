@@ -1,0 +1,38 @@
+"""Networks as runtimes take them: what identifies them, and how to read them if that should be needed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from enhance_cli.checkpoints.catalog import Weights
+from enhance_cli.runtimes.contract import NetworkSource
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from enhance_cli.arch.contract import ArchSpec
+    from enhance_cli.checkpoints.reader import LoadedNet
+
+
+def from_catalog(weights: Weights) -> NetworkSource:
+    """Shipped weights, whose file is not read before a runtime asks for it."""
+
+    def load() -> tuple[nn.Module, ArchSpec]:
+        from enhance_cli.checkpoints.reader import load_weights
+
+        net = load_weights(weights)
+        return net.module, net.spec
+
+    return NetworkSource(name=weights.name, sha256=weights.sha256, variant=weights.task, load=load)
+
+
+def from_loaded(net: LoadedNet) -> NetworkSource:
+    """A network that has been read already."""
+    variant: str = net.task
+    if net.title is not None:
+        # A foreign file may hold several networks, and leave open what its network is.
+        variant += f" {net.arch} {json.dumps(net.parameters, sort_keys=True)} {net.chosen_for}"
+    return NetworkSource(
+        name=net.name, sha256=net.sha256, variant=variant, load=lambda: (net.module, net.spec)
+    )

@@ -1,0 +1,1 @@
+"""What computes a network: torch, or another runtime from the graph that torch has exported."""

@@ -1,0 +1,48 @@
+"""What a task is: one row for each.  No other module asks which task it is dealing with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Task = Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"]
+ConditionKind = Literal["sigma", "quality"]
+"""Standard deviation of noise on the 0..255 scale, or JPEG quality."""
+CONDITION_RANGES: dict[ConditionKind, tuple[float, float]] = {"sigma": (0.0, 255.0), "quality": (1.0, 100.0)}
+"""Smallest and largest value; a network is given the value divided by the largest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec:
+    """What distinguishes a task from the others."""
+
+    name: Task
+    enlarges: bool = False
+    """Whether the result is larger than the input.  A pixel of the result's border for each unit of the
+    factor is then left out of measurements, and doing nothing means enlarging by bicubic."""
+    condition: ConditionKind | None = None
+    """What can be said of the damage, if anything: a flag of that name takes it, and a network that has been
+    trained with it is told."""
+    luma: bool = False
+    """Whether luma is what counts, as in all papers of the task: results are measured on it, and a network
+    for one channel is given the luma of a colour picture, while chroma is only resized.  Else every channel
+    counts, and a network for one channel restores them one by one."""
+    blocking: bool = False
+    """Whether PSNR-B is measured beside PSNR and SSIM."""
+    mosaic: bool = False
+    """Whether inputs are Bayer mosaics, to be brought into the pattern that networks know; doing nothing
+    means bilinear interpolation."""
+    format: str = "png"
+    """Of outputs, where the user names none."""
+
+
+TASKS: dict[Task, TaskSpec] = {
+    spec.name: spec
+    for spec in (
+        TaskSpec(name="sr", enlarges=True, luma=True),
+        TaskSpec(name="dejpeg", condition="quality", luma=True, blocking=True),
+        TaskSpec(name="denoise", condition="sigma"),
+        TaskSpec(name="deblur"),
+        TaskSpec(name="demosaic", mosaic=True),
+    )
+}

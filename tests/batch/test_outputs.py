@@ -1,0 +1,113 @@
+"""Outputs named, references paired, collisions: no network, no pictures."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from enhance_cli.batch import outputs as module
+from enhance_cli.batch.inputs import find_inputs
+from enhance_cli.batch.outputs import Naming, plan_jobs
+from enhance_cli.errors import CollisionError, UsageError
+from enhance_cli.tasks import TASKS
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    module.real_folder.cache_clear()
+    module.folds_case.cache_clear()
+
+
+def touch(*names):
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+
+
+def outputs(inputs, output, **naming):
+    jobs, _ = plan_jobs(
+        find_inputs(inputs, output=output), Naming(TASKS["sr"], {"scale": "2"}, **naming), output, None
+    )
+    return [str(job.output) for job in jobs]
+
+
+def test_where_results_go():
+    touch("a.png", "in/sub/b.jpg")
+    Path("there").mkdir()
+    assert outputs(["a.png"], None) == ["a_sr.png"]
+    assert outputs(["in"], None) == ["in/sub/b_sr.png"]
+    assert outputs(["a.png"], "x.jpg") == ["x.jpg"]
+    for folder in ("there", "new/", "new", "v1.2"):
+        assert outputs(["a.png"], folder) == [f"{folder.rstrip('/')}/a.png"]
+    assert outputs(["in"], "x.png/") == ["x.png/sub/b.png"]
+    assert outputs(["in"], "out", format="same") == ["out/sub/b.jpg"]
+    assert outputs(["in"], "out", template="{stem}_x{scale}.{ext}") == ["out/sub/b_x2.png"]
+
+
+def test_outputs_that_cannot_be():
+    touch("a.png", "in/b.png", "file")
+    for inputs, output in ((["in"], "x.png"), (["in"], "file"), (["in"], "-")):
+        with pytest.raises(UsageError):
+            outputs(inputs, output)
+    for slip in ("x.gif", "x.pngg", "x.xyz"):
+        with pytest.raises(UsageError, match="end it with / to make it a folder"):
+            outputs(["a.png"], slip)
+    assert outputs(["a.png"], "x.xyz/") == ["x.xyz/a.png"]
+    for template in (
+        "{stem",
+        "{model}.png",
+        "{stem.__class__}.png",
+        "{}.png",
+        "a/{stem}.png",
+        "{stem}",
+        "{stem:d}.png",
+        "{stem:{nonsense}}.png",
+    ):
+        with pytest.raises(UsageError):
+            outputs(["in"], "out", template=template)
+    with pytest.raises(UsageError):
+        outputs(["a.png"], "x.png", format="jpg")
+
+
+def test_collisions_are_found_on_the_file_system_at_hand(monkeypatch):
+    touch("in/a.png", "in/a.jpg")
+    with pytest.raises(CollisionError, match=r"a\.jpg and .*a\.png"):
+        outputs(["in"], "out")
+    with pytest.raises(CollisionError):
+        outputs(["in"], "out", template="all.png")
+    Path("in/a.jpg").rename("in/A.png")
+    if not Path("in/a.PNG").exists():
+        assert outputs(["in"], "out") == ["out/A.png", "out/a.png"]
+    monkeypatch.setattr(module, "folds_case", lambda folder: True)
+    with pytest.raises(CollisionError):
+        outputs(["in"], "out")
+
+
+def test_an_output_through_a_link_is_still_an_input():
+    touch("in/a.png")
+    os.symlink("in", "also")
+    with pytest.raises(CollisionError, match="both an input and an output"):
+        outputs(["in"], "also")
+
+
+def test_references_pair_by_relative_stem():
+    touch("in/a.png", "in/sub/a.png", "clean/a.bmp", "clean/sub/a.tif", "clean/sub/a.png", "in/b.png")
+    jobs, _ = plan_jobs(find_inputs(["in"], output="out"), Naming(TASKS["sr"], {}), "out", Path("clean"))
+    paired = {str(job.input): job for job in jobs}
+    assert str(paired["in/a.png"].reference) == "clean/a.bmp"
+    assert "both be its reference" in str(paired["in/sub/a.png"].problem)
+    assert "no reference b" in str(paired["in/b.png"].problem)
+    with pytest.raises(UsageError):
+        plan_jobs(find_inputs(["in"], output="out"), Naming(TASKS["sr"], {}), "out", Path("clean/a.bmp"))
+
+
+def test_a_folder_without_letters_tells_nothing_about_case():
+    assert not module.folds_case(Path("/"))
+
+
+def test_the_file_behind_a_link_is_an_input_too():
+    touch("in/b.png", "out/a.png")
+    Path("in/a.png").symlink_to(Path("out/a.png").resolve())
+    with pytest.raises(CollisionError, match="both an input and an output"):
+        outputs(["in"], "out")
