@@ -1,4 +1,4 @@
-"""Damage for fitting and checking estimates, drawn in other ways than the package draws what its networks learn from."""
+"""Damage for fitting and checking estimates, drawn otherwise than what the package's networks learn from."""
 
 import math
 
@@ -32,7 +32,7 @@ def white_noise(pixels, sigma, rng):
 
 
 def camera_noise(pixels, rng):
-    """Noisy (H, W, 3) of sides made even: drawn in a mosaic, interpolated, mostly smoothed, of 2 to 9 levels or so."""
+    """Noisy (H, W, 3) of even sides: drawn in a mosaic, interpolated, mostly smoothed; 2 to 9 levels."""
     pixels = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
     light = np.maximum(np.square(pixels.astype(np.float32) / 255), 0.004)
     gains = np.array([rng.uniform(1.2, 2.4), 1, rng.uniform(1.2, 2.4)], np.float32)
@@ -72,7 +72,7 @@ def _smoothed(noise, rng):
 def kernel(kind, rng, smallest=1.0):
     """A blur kernel that sums to 1: `gauss`, `disc`, `line` or `shake`, of a size drawn for it.
 
-    `smallest` is the least sigma of a Gaussian, half of a disc's least radius, a quarter of a path's least length.
+    `smallest` is the least sigma of a Gaussian, half a disc's least radius, a quarter of a path's length.
     """
     grow = math.exp(rng.uniform(0, math.log(6)))
     if kind == "gauss":

@@ -1,4 +1,4 @@
-"""What `estimate_noise` and `estimate_blur` make of published pictures, clean and with damage of known strength."""
+"""What `estimate_noise` and `estimate_blur` find in published pictures, clean and with known damage."""
 
 import argparse
 import resource

@@ -14,48 +14,21 @@ from enhance_cli.imaging.survey import LUMA, surveyed
 _TILE, _LEAST_TILE = 64, 32
 _LAGS = (1, 2, 4, 8, 16)
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
-# Share of the tiles, those of most contrast, that are looked at; and a contrast that even they must have.
+# Share of the tiles, those of most contrast, that are looked at; and a contrast that they must have.
 _STRONGEST, _LEAST_CONTRAST = 0.3, 20.0
-# Weights for the steepest slopes (four lags in the softest tenth, then in the middle tile), then for the shallowest
-# slopes likewise, and last a constant; fitted by `benchmarks/fit_estimates.py`.
+# Weights in the order of `blur_features`; fitted by `benchmarks/fit_estimates.py`.
+# fmt: off
 _BLURRED = (
-    20.692,
-    6.419,
-    1.459,
-    -5.398,
-    1.782,
-    5.663,
-    -1.029,
-    0.154,
-    -2.190,
-    0.053,
-    2.675,
-    0.428,
-    -4.335,
-    -3.469,
-    -0.173,
-    -0.220,
+    20.692, 6.419, 1.459, -5.398, 1.782, 5.663, -1.029, 0.154,
+    -2.190, 0.053, 2.675, 0.428, -4.335, -3.469, -0.173, -0.220,
     -23.303,
 )
 _WIDTH = (
-    -1.002,
-    0.334,
-    0.667,
-    0.369,
-    -0.979,
-    0.929,
-    1.115,
-    -0.375,
-    -0.210,
-    -0.082,
-    0.140,
-    -0.066,
-    -0.237,
-    -0.290,
-    -0.212,
-    -0.124,
+    -1.002, 0.334, 0.667, 0.369, -0.979, 0.929, 1.115, -0.375,
+    -0.210, -0.082, 0.140, -0.066, -0.237, -0.290, -0.212, -0.124,
     1.087,
 )
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -64,7 +37,7 @@ class BlurEstimate:
 
     blurred: bool
     width: float
-    """How far light is spread along the direction of most blur: standard deviation in pixels, roughly; 0 if sharp.
+    """Standard deviation in pixels, roughly, of light along the direction of most blur; 0 if sharp.
 
     A Gaussian has its sigma, a disc half its radius, a straight movement its length divided by 3.5."""
     score: float
@@ -74,9 +47,9 @@ class BlurEstimate:
 def estimate_blur(pixels: Pixels) -> BlurEstimate:
     """The blur in (H, W, C) pixels, C = 1 or 3, from at most a megapixel of them.
 
-    Squared differences between pixels grow in proportion to their distance where edges are sharp, and to its square
-    within the reach of a blur.  Looked at are the parts of most contrast, so that a background out of
-    focus behind a sharp subject is no blur.
+    Squared differences between pixels grow in proportion to their distance where edges are sharp, and to its
+    square within the reach of a blur.  Looked at are the parts of most contrast, so that a background out of
+    focus behind a sharp subject is no blur.  Noise hides blur: the noisier, the more it passes as sharp.
     """
     features = blur_features(pixels)
     if features is None:
@@ -86,7 +59,11 @@ def estimate_blur(pixels: Pixels) -> BlurEstimate:
 
 
 def blur_features(pixels: Pixels) -> NDArray[np.float64] | None:
-    """(17,): slopes of the squared difference over the distance, doubly logarithmic, and a 1; None without contrast."""
+    """(17,) slopes of the squared difference over the distance, both logarithmic, and a 1; None: no contrast.
+
+    First the steepest of four directions, from 1 to 2, 4, 8 and 16 pixels, at the tenth percentile of the
+    tiles, then at the median; after them the least steep directions in the same order.
+    """
     tiles = surveyed(pixels, _TILE, _LEAST_TILE)
     luma = tiles @ LUMA if tiles.shape[3] == 3 else tiles[..., 0]
     squares = np.array([[_difference(luma, lag, direction) for lag in _LAGS] for direction in _DIRECTIONS])

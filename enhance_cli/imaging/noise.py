@@ -18,9 +18,9 @@ NoiseKind = Literal["none", "white", "camera"]
 LEAST_WHITE = 3.0
 """Sigma below which white noise is what good pictures have anyway: grain, rounding."""
 FLAT = 1.35
-"""How much stronger than the finest noise the coarser may be, as white noise, for noise that counts as white."""
+"""How much stronger than the finest noise the coarser may be, for it to count as white."""
 FLAT_GRAY = 1.7
-"""Likewise for gray pictures, where texture is in the way and camera noise of colours that cover one another is not."""
+"""Likewise for gray pictures, where texture is more in the way and camera noise is smoother."""
 _TILE, _SIDE, _SCALES = 64, 8, 3
 _DCT = cosines(_SIDE)
 _ORDER = np.add.outer(np.arange(_SIDE), np.arange(_SIDE)).ravel()
@@ -38,8 +38,9 @@ _LEAST_LEFT = 0.5
 _THINNED = 0.5
 # How much more power texture has at middle frequencies than at high ones, at the least.
 _TEXTURE = 3.5
-# Evidence from which on camera noise is believed; 19 of 20 clean training pictures lie below.
-_CAMERA = 1.2
+# Evidence from which on camera noise is believed (19 of 20 clean training pictures lie below), and how strong
+# it must be to be seen.
+_CAMERA, _LEAST_CAMERA = 1.2, 1.0
 _BINS = 8
 
 
@@ -50,15 +51,15 @@ class NoiseEstimate:
     kind: NoiseKind
     """"white": equally strong at all frequencies. "camera": smoothed by demosaicing, filters or JPEG."""
     sigma: float
-    """White noise: standard deviation in each channel. Camera noise: in luma, the middle of `curve`. None: 0."""
+    """White noise: standard deviation in each channel. Camera noise: luma's, the median of `curve`."""
     luma: tuple[float, ...]
-    """Luma's in flat places at full size, halved and quartered (means of 2x2), as long as the picture is large enough.
+    """Luma's standard deviation in flat places at full, half and quarter size, as far as the picture allows.
 
-    White noise falls by half from one to the next; camera noise does not."""
+    Sizes are halved by means of 2x2, so white noise falls by half; camera noise does not."""
     chroma: tuple[float, ...]
     """Likewise the mean of two chroma directions of unit length; empty for gray pictures."""
     curve: tuple[tuple[float, float], ...]
-    """(brightness, standard deviation) of luma in flat places, for up to eight ranges of brightness 0..255."""
+    """(brightness, standard deviation) of luma in flat places, for up to eight ranges of 0..255."""
     correlation: float
     """0 for white noise, towards 1 the more of the finest noise is missing beside the coarser."""
     evidence: float
@@ -82,10 +83,10 @@ class _Blocks:
 def estimate_noise(pixels: Pixels) -> NoiseEstimate:
     """The noise in (H, W, C) pixels, C = 1 or 3, from at most a megapixel of them.
 
-    In the flattest blocks, chosen by their low frequencies, the high frequencies are noise (after Ponomarenko et al.,
-    "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007); colour tells more than luma, since
-    textures have little of it.  Noise that is equally strong at all frequencies is white.  Whether anything else is
-    noise or texture is told by `noise_evidence`.
+    In the flattest blocks, chosen by their low frequencies, the high frequencies are noise (after Ponomarenko
+    et al., "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007); colour tells more
+    than luma, since textures have little of it.  Noise that is equally strong at all frequencies is white.
+    Whether anything else is noise or texture is told by `noise_evidence`.
     """
     tiles = surveyed(pixels, _TILE, _SIDE)
     scales = _scales(tiles)
@@ -98,10 +99,10 @@ def estimate_noise(pixels: Pixels) -> NoiseEstimate:
     found = evidence(tiles)
     levels = np.stack([_floors(scale, sigma, clipped=True)[1] for scale in scales])
     curve = _curve(scales[0], sigma)
-    kind: NoiseKind = "camera" if found > _CAMERA else "none"
+    middle = float(np.median([level for _, level in curve])) if curve else 0.0
+    kind: NoiseKind = "camera" if found > _CAMERA and middle >= _LEAST_CAMERA else "none"
     if sigma >= LEAST_WHITE and spread <= (FLAT_GRAY if tiles.shape[3] == 1 else FLAT):
         kind = "white"
-    middle = float(np.median([level for _, level in curve])) if curve else 0.0
     return NoiseEstimate(
         kind,
         {"none": 0.0, "white": sigma, "camera": middle}[kind],
@@ -114,7 +115,7 @@ def estimate_noise(pixels: Pixels) -> NoiseEstimate:
 
 
 def estimate_sigma(pixels: NDArray[np.floating]) -> float:
-    """Standard deviation of white noise in (H, W, C) pixels of 0..1, on the scale 0..255; 0 where it finds none.
+    """Standard deviation of white noise in (H, W, C) pixels of 0..1, on the scale 0..255; 0 for none.
 
     Values beyond 0 and 1 show that the noise was not cut off there.
     """
@@ -128,19 +129,20 @@ def estimate_sigma(pixels: NDArray[np.floating]) -> float:
 def _scales(tiles: NDArray[np.float32]) -> list[_Blocks]:
     """Full, half and quarter size, as far as a tile holds a block there."""
     channels = np.moveaxis(tiles, 3, 0)
-    found = []
+    found: list[_Blocks] = []
     while len(found) < _SCALES and channels.shape[1] and channels.shape[2] >= _SIDE:
         own = blocks(channels, _SIDE)
         planes = np.tensordot(_PLANES, own, 1) if len(own) == 3 else own
         energy = np.square(_DCT @ planes @ _DCT.T).reshape(*own.shape[:2], -1)
-        bands = (energy[..., band].mean(2) for band in (_LOW, _MIDDLE, _HIGH))
-        found.append(_Blocks(own.mean((2, 3)), *bands, varied=energy[..., 1:].sum((0, 2)) > 1e-3))
+        low, middle, high = (energy[..., band].mean(2) for band in (_LOW, _MIDDLE, _HIGH))
+        varied = energy[..., 1:].sum((0, 2)) > 1e-3
+        found.append(_Blocks(own.mean((2, 3)), low, middle, high, varied))
         channels = halved(channels)
     return found
 
 
 def _white(scales: list[_Blocks], *, clipped: bool, step: float) -> tuple[float, float]:
-    """Sigma of the white noise, and how much stronger than it the noise is at lower frequencies (1 for white noise).
+    """Sigma of the white noise, and how much stronger lower frequencies are (1 for pure white noise).
 
     Texture grows towards lower frequencies and white noise does not, so of luma what grows is taken off as
     texture; chroma holds little of it.
@@ -232,7 +234,7 @@ def _median_of_mean_square(n: int) -> float:
 
 
 def _left(means: NDArray[np.float32], sigma: float) -> NDArray[np.float64]:
-    """The share of its variance that noise of `sigma` keeps when it is cut off at 0 and 255, by the mean then seen."""
+    """The share of its variance left to noise of `sigma` cut off at 0 and 255, by the mean then seen."""
     true = np.linspace(-3 * sigma, 255 + 3 * sigma, 512)
     a, b = -true / sigma, (255 - true) / sigma
     below, above = (np.array([0.5 * math.erfc(x / math.sqrt(2)) for x in side]) for side in (-a, b))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,11 @@ SIDE = 32
 _DCT = cosines(SIDE)
 _ROWS, _COLUMNS = np.indices((SIDE, SIDE))
 _RADIUS = np.hypot(_ROWS, _COLUMNS).ravel()
-_EDGES = (1, 2, 3, 4.5, 6.5, 9, 12.5, 17, 23, 45)
-_RINGS = [(_RADIUS >= inner) & (_RADIUS < outer) for inner, outer in zip(_EDGES, _EDGES[1:])]
-_FLAT, _STEEP = (_COLUMNS > _ROWS).ravel(), (_COLUMNS < _ROWS).ravel()
+_RINGS = [
+    (inner <= _RADIUS) & (outer > _RADIUS)
+    for inner, outer in pairwise((1, 2, 3, 4.5, 6.5, 9, 12.5, 17, 23, 45))
+]
+_DIFFERENCE = (_COLUMNS - _ROWS).ravel()
 _FEW = 8
 
 
@@ -41,19 +44,24 @@ def evidence(tiles: NDArray[np.float32]) -> float:
 def block_features(tiles: NDArray[np.float32], *, everything: bool = False) -> NDArray[np.float32]:
     """(M, 15) of luma's 32x32 blocks; those cut off at black or white, or of one colour, are left out.
 
-    Logarithms of the power in nine rings of frequencies; how unequal rows and columns are in three of them, since noise
-    has no direction; and of a band-pass, how much its power differs from place to place, how heavy its tails are, and
-    how weak its weakest places.  With `everything` no block is left out.
+    Logarithms of the power in nine rings of frequencies; how unequal rows and columns are in three
+    pairs of them, since noise has no direction; and of a band-pass, how much its power differs from place to
+    place, how heavy its tails are, and how weak its weakest places.  With `everything` no block is left out.
     """
     luma = (tiles @ LUMA if tiles.shape[3] == 3 else tiles[..., 0])[None]
-    cut = ((tiles <= 0) | (tiles >= 255)).any(3)[None].astype(np.float32)
+    cut = np.asarray(((tiles <= 0) | (tiles >= 255)).any(3), np.float32)[None]
     own = blocks(luma, SIDE)[0]
     power = np.square(_DCT @ own @ _DCT.T).reshape(len(own), SIDE * SIDE)
     kept = (blocks(cut, SIDE)[0].mean((1, 2)) < 0.1) & (power[:, 1:].sum(1) > 1e-2) | everything
     own, power = own[kept], power[kept]
     rings = [np.log(power[:, ring].mean(1) + 0.05) for ring in _RINGS]
     directions = [
-        np.abs(np.log((power[:, band & _FLAT].mean(1) + 0.05) / (power[:, band & _STEEP].mean(1) + 0.05)))
+        np.abs(
+            np.log(
+                (power[:, band & (_DIFFERENCE > 0)].mean(1) + 0.05)
+                / (power[:, band & (_DIFFERENCE < 0)].mean(1) + 0.05)
+            )
+        )
         for band in (_RINGS[1] | _RINGS[2], _RINGS[3] | _RINGS[4], _RINGS[5] | _RINGS[6])
     ]
     small = halved(own)

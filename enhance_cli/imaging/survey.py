@@ -13,11 +13,11 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def surveyed(pixels: Pixels | NDArray[np.floating], side: int, multiple: int) -> NDArray[np.float32]:
-    """Square tiles (N, side, side, C) of (H, W, C) pixels on the scale 0..255, evenly spread, `MOST` pixels at most.
+    """Square tiles (N, side, side, C) of (H, W, C) pixels, evenly spread, float32 on the scale 0..255.
 
-    uint8 and uint16 are scaled by their range, floats are taken as 0..1.  Pictures smaller than a tile give tiles
-    of the largest multiple of `multiple` that fits, or none where not even that fits.  C is 1 for gray pictures,
-    also for those in three equal channels.
+    `MOST` pixels at most.  uint8 and uint16 are scaled by their range, floats are taken as 0..1.  Pictures
+    smaller than a tile give tiles of the largest multiple of `multiple` that fits, or none if that is 0.
+    C is 1 for gray pictures, also for those in three equal channels.
     """
     height, width = pixels.shape[:2]
     side = min(side, min(height, width) // multiple * multiple)
