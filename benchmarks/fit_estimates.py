@@ -74,7 +74,7 @@ def fit_noise(pictures, rngs):
             found = block_features(tiles, everything=True)[strong & seen]
             noisy.append(found[rng.permutation(len(found))[:60]])
     write_network(np.concatenate(clean), np.concatenate(noisy))
-    odds = [evidence(tiles) for tiles in clean_pictures]
+    odds = [found for tiles in clean_pictures if (found := evidence(tiles)) is not None]
     print(
         "evidence of clean training pictures, quantiles 0.9 0.95 0.98:",
         np.quantile(odds, (0.9, 0.95, 0.98)).round(2),

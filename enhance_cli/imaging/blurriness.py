@@ -40,8 +40,8 @@ class BlurEstimate:
     """Standard deviation in pixels, roughly, of light along the direction of most blur; 0 if sharp.
 
     A Gaussian has its sigma, a disc half its radius, a straight movement its length divided by 3.5."""
-    score: float
-    """Log-odds of blur, above 0 where `blurred`; -inf where the picture has no contrast to judge it by."""
+    score: float | None
+    """Log-odds of blur, above 0 where `blurred`; None where the picture has no contrast to judge it by."""
 
 
 def estimate_blur(pixels: Pixels) -> BlurEstimate:
@@ -53,7 +53,7 @@ def estimate_blur(pixels: Pixels) -> BlurEstimate:
     """
     features = blur_features(pixels)
     if features is None:
-        return BlurEstimate(False, 0.0, -math.inf)
+        return BlurEstimate(False, 0.0, None)
     score = float(features @ _BLURRED)
     return BlurEstimate(score > 0, math.exp(float(features @ _WIDTH)) if score > 0 else 0.0, score)
 

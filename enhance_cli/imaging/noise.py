@@ -62,8 +62,8 @@ class NoiseEstimate:
     """(brightness, standard deviation) of luma in flat places, for up to eight ranges of 0..255."""
     correlation: float
     """0 for white noise, towards 1 the more of the finest noise is missing beside the coarser."""
-    evidence: float
-    """Log-odds that blocks of the picture hold noise, from their spectra; not used for white noise."""
+    evidence: float | None
+    """Log-odds that blocks of the picture hold noise, from their spectra; None for too few blocks."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,17 @@ def estimate_noise(pixels: Pixels) -> NoiseEstimate:
     """
     tiles = surveyed(pixels, _TILE, _SIDE)
     scales = _scales(tiles)
-    nothing = NoiseEstimate("none", 0.0, (), (), (), 0.0, -math.inf)
-    # Where most blocks are of one colour it is a drawing: what differs are lines and letters.
-    if not scales or 2 * scales[0].varied.sum() <= scales[0].varied.size or scales[0].varied.sum() < _FEW:
-        return nothing
+    if not _telling(scales):
+        return NoiseEstimate("none", 0.0, (), (), (), 0.0, None)
     step = 255 / np.iinfo(pixels.dtype).max
     sigma, spread = _white(scales, clipped=True, step=step)
     found = evidence(tiles)
     levels = np.stack([_floors(scale, sigma, clipped=True)[1] for scale in scales])
     curve = _curve(scales[0], sigma)
     middle = float(np.median([level for _, level in curve])) if curve else 0.0
-    kind: NoiseKind = "camera" if found > _CAMERA and middle >= _LEAST_CAMERA else "none"
+    kind: NoiseKind = (
+        "camera" if found is not None and found > _CAMERA and middle >= _LEAST_CAMERA else "none"
+    )
     if sigma >= LEAST_WHITE and spread <= (FLAT_GRAY if tiles.shape[3] == 1 else FLAT):
         kind = "white"
     return NoiseEstimate(
@@ -120,7 +120,7 @@ def estimate_sigma(pixels: NDArray[np.floating]) -> float:
     Values beyond 0 and 1 show that the noise was not cut off there.
     """
     scales = _scales(surveyed(pixels, _TILE, _SIDE))
-    if not scales or scales[0].varied.sum() < _FEW:
+    if not _telling(scales):
         return 0.0
     clipped = bool(pixels.min() >= 0 and pixels.max() <= 1)
     return _white(scales, clipped=clipped, step=0.0)[0]
@@ -139,6 +139,11 @@ def _scales(tiles: NDArray[np.float32]) -> list[_Blocks]:
         found.append(_Blocks(own.mean((2, 3)), low, middle, high, varied))
         channels = halved(channels)
     return found
+
+
+def _telling(scales: list[_Blocks]) -> bool:
+    """Whether there are blocks to tell noise by; a picture of mostly blocks of one colour is a drawing."""
+    return bool(scales) and scales[0].varied.sum() >= max(_FEW, scales[0].varied.size / 2 + 1)
 
 
 def _white(scales: list[_Blocks], *, clipped: bool, step: float) -> tuple[float, float]:

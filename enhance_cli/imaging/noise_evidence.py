@@ -6,7 +6,6 @@ Its numbers are fitted by `benchmarks/fit_estimates.py`.
 from __future__ import annotations
 
 import json
-import math
 from importlib.resources import files
 from itertools import pairwise
 
@@ -27,14 +26,14 @@ _DIFFERENCE = (_COLUMNS - _ROWS).ravel()
 _FEW = 8
 
 
-def evidence(tiles: NDArray[np.float32]) -> float:
-    """Mean log-odds of noise over the quarter of blocks that look most like it; -inf with too few blocks.
+def evidence(tiles: NDArray[np.float32]) -> float | None:
+    """Mean log-odds of noise over the quarter of blocks that look most like it; None for too few blocks.
 
     `tiles` are (N, side, side, C) on the scale 0..255, as `survey.surveyed` gives them.
     """
     features = block_features(tiles)
     if len(features) < _FEW:
-        return -math.inf
+        return None
     network = json.loads((files("enhance_cli.imaging") / "noise_evidence.json").read_text())
     hidden = np.tanh(features @ np.array(network["inner"]).T + network["inner_bias"])
     odds = hidden @ np.array(network["outer"]) + network["outer_bias"]

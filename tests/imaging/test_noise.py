@@ -141,6 +141,7 @@ def test_drawings_hold_no_noise():
     sprite = np.kron(sprite, np.ones((8, 8, 1), np.uint8)).astype(np.uint8)
     for pixels in (drawing, sprite):
         assert estimate_noise(pixels).kind == "none"
+        assert estimate_sigma(pixels.astype(np.float32) / 255) == 0
 
 
 def test_pure_noise():
