@@ -80,8 +80,11 @@ def _optimisers(module: nn.Module, recipe: Recipe, compute: Compute) -> list[tor
     return [muon, _adam(others, recipe)] if others else [muon]
 
 
-def _samplers(recipe: Recipe, spec: ArchSpec, module: nn.Module) -> list[Sampler]:
-    """What draws batches: one sampler, or one for each scale of a network that has a branch for each."""
+def samplers(recipe: Recipe, spec: ArchSpec, module: nn.Module) -> list[Sampler]:
+    """What draws batches: one sampler, or one for each scale of a network that has a branch for each.
+
+    UsageError if the network is not made for the recipe's task.
+    """
     if spec.pre_upsampled or not recipe.scales or not hasattr(module, "turn_to"):
         return [sampler(recipe, spec)]
     alone = replace(recipe, scales=())
@@ -124,7 +127,7 @@ class Trainer:
         if compute.device.type == "cpu" and compute.autocast:
             quicken(self.module)
         self.forward = torch.compile(self.module) if compute.compile else self.module
-        self.samplers = _samplers(recipe, spec, self.module)
+        self.samplers = samplers(recipe, spec, self.module)
         self.foreign = foreign
         self.validation = self._fixed(held_out, VALIDATION_BATCHES)
         self.measured = self._fixed(bank, MEASURED_BATCHES) if has_norm(self.module) else []

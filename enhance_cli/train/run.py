@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -103,13 +103,9 @@ def train(
     if settings.keep:
         check_size(settings.keep, module)
     loss = _loss(recipe, spec, settings.vgg, compute.device)
-    pack = load_pack(settings.data, recipe.packs, spec.colour, recipe.pack_weights)
-    kept, held_out = split(list(zip(pack.pictures, pack.weights, strict=True)), recipe.held_out)
-    bank = Bank([p for p, _ in kept], compute.device, recipe.shrink, [weight for _, weight in kept])
-    others = Bank([p for p, _ in held_out], compute.device)
+    bank, held_out, data = _banks(recipe, settings.data, spec, compute.device)
     foreign = read_pairs(settings.validate, spec, compute.device) if settings.validate else []
-    trainer = Trainer(module, spec, recipe, bank, others, compute, loss, foreign)
-    data = {"packs": recipe.packs, "pictures": len(kept), "held_out": len(held_out), "sha256": pack.sha256}
+    trainer = Trainer(module, spec, recipe, bank, held_out, compute, loss, foreign)
     if settings.vgg:
         data["vgg19_sha256"] = sha256_of(settings.vgg)
     init = {"name": start.name, "sha256": start.sha256, "fresh_tensors": fresh} if start else None
@@ -167,6 +163,17 @@ def _check_wishes(recipe: Recipe, settings: RunSettings) -> None:
 def _left(source: Path) -> State | Kept:
     """What there is of the run to go on with; UsageError if there is nothing."""
     return Kept.read(source) if source.suffix == ".safetensors" else read_state(source)
+
+
+def _banks(
+    recipe: Recipe, folder: Path, spec: ArchSpec, device: torch.device
+) -> tuple[Bank, Bank, dict[str, Any]]:
+    """The pictures to train and to validate on, and what weights tell of them."""
+    pack = load_pack(folder, recipe.packs, spec.colour, recipe.pack_weights)
+    kept, held_out = split(list(zip(pack.pictures, pack.weights, strict=True)), recipe.held_out)
+    bank = Bank([p for p, _ in kept], device, recipe.shrink, [weight for _, weight in kept])
+    told = {"packs": recipe.packs, "pictures": len(kept), "held_out": len(held_out), "sha256": pack.sha256}
+    return bank, Bank([p for p, _ in held_out], device), told
 
 
 def _schedule(recipe: Recipe, settings: RunSettings, trainer: Trainer) -> Schedule:

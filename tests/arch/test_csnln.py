@@ -144,3 +144,9 @@ def test_unknown_scale_is_refused():
 def test_spec_tells_the_size_rule_and_keeps_tiles_small():
     assert [spec(scale=s).multiple for s in (2, 3, 4)] == [2, 3, 2]
     assert (spec(scale=2).value_range, spec(scale=2).tile, spec(scale=2).tiling) == (1, 60, "approximate")
+
+
+@pytest.mark.parametrize("patch", [0, 2])
+def test_patches_have_a_middle(patch):
+    with pytest.raises(ValueError, match=f"odd, not {patch}"):
+        CSNLN(scale=2, n_feats=4, depth=1, patch=patch)

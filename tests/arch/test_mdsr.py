@@ -78,3 +78,16 @@ def test_blocks_of_the_scale_have_large_kernels():
 
 def test_spec_tells_the_scale_of_the_branch():
     assert (spec(scale=3).scale, spec(scale=3).value_range, spec(scale=3).halo) == (3, 255, 44)
+
+
+@torch.no_grad()
+def test_one_network_turns_to_every_scale():
+    net = MDSR(scale=2, n_blocks=1, n_feats=4).eval()
+    x = 255 * torch.rand(1, 3, 5, 6)
+    for scale in SCALES:
+        alone = MDSR(scale=scale, n_blocks=1, n_feats=4).eval()
+        alone.load_state_dict(net.state_dict())
+        net.turn_to(scale)
+        assert torch.equal(net(x), alone(x))
+    with pytest.raises(ValueError, match="not 5"):
+        net.turn_to(5)

@@ -58,6 +58,14 @@ def test_adding_up_keys_leaves_gradients_as_they_were(monkeypatch, dtype):
     torch.testing.assert_close(*gradients, **close)
 
 
+@torch.no_grad()
+def test_mixed_precision_leaves_non_local_blocks_exact():
+    block, x = NonLocal(8), torch.randn(1, 8, 5, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = block(x)
+    assert torch.equal(mixed, block(x))
+
+
 @pytest.mark.parametrize(("n", "expected"), [(1, [90] * 10), (2, [60] * 30)])
 @torch.no_grad()
 def test_no_more_scores_than_allowed_are_held_at_once(monkeypatch, n, expected):

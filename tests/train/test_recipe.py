@@ -1,14 +1,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.checkpoints.catalog import catalog, find
 from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.errors import UsageError
+from enhance_cli.train.loop import samplers
 from enhance_cli.train.recipe import parse_budget, read_recipe
 from enhance_cli.train.run import warm_start
-from enhance_cli.train.samples import sampler
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 
@@ -18,9 +19,12 @@ def test_every_recipe_reads_and_names_a_network_that_takes_its_parameters(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
     assert parse_budget(recipe.budget) > 0
-    spec = ARCHITECTURES[recipe.arch].spec(**recipe.parameters)
+    architecture = ARCHITECTURES[recipe.arch]
+    spec = architecture.spec(**recipe.parameters).for_task(recipe.task)
     assert (recipe.patch % spec.multiple) == 0
-    assert sampler(recipe, spec)
+    with torch.device("meta"):
+        module = architecture.build(**recipe.parameters)
+    assert samplers(recipe, spec, module)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
@@ -91,8 +95,10 @@ def test_value_out_of_range_is_named(tmp_path, line, key):
 
 def test_every_pack_wants_a_weight_or_none(tmp_path):
     path = tmp_path / "r.toml"
-    text = (RECIPES[0]).read_text() + "\npack_weights = [1, 2, 3]\n"
-    path.write_text(text.replace("[parameters]", "# "))
+    text = 'name = "r"\narch = "vdsr"\ntask = "sr"\npatch = 8\nbatch = 1\nlr = 1\nbudget = "1s"\n'
+    path.write_text(text + 'packs = ["a", "b"]\npack_weights = [1, 2]\n')
+    assert read_recipe(path).pack_weights == (1, 2)
+    path.write_text(text + 'packs = ["a", "b"]\npack_weights = [1, 2, 3]\n')
     with pytest.raises(UsageError, match="3 pack_weights for 2 packs"):
         read_recipe(path)
 
