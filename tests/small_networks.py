@@ -27,13 +27,23 @@ SMALL = {
     "memnet": [{"n_feats": 4, "n_blocks": 2, "n_units": 1}, {"n_feats": 4, "n_blocks": 1, "n_units": 3}],
     "mimo_unet": [{"n_res": 1, "n_feats": 4}, {"n_res": 2, "n_feats": 4}],
     "msrresnet": [{"scale": s, "n_feats": 4, "n_blocks": s % 3} for s in (2, 3, 4)],
+    "pan": [{"scale": s, "n_feats": 6, "n_blocks": s - 1, "n_narrow": 4} for s in (2, 3, 4)],
     "rcan": [{"scale": s, "n_groups": 2, "n_blocks": 1, "n_feats": 8, "reduction": 4} for s in (2, 3, 8)],
+    "rlfn": [
+        {"scale": 2, "n_feats": 4, "n_blocks": 1, "n_attention": 3},
+        {"scale": 4, "n_feats": 4, "n_mid": 5, "n_blocks": 2, "n_attention": 3},
+    ],
     "rnan": [
         {"n_colours": 1, "n_groups": 3, "n_feats": 4},
         {"n_groups": 2, "n_feats": 4},
         {"scale": 3, "n_groups": 3, "n_feats": 4},
     ],
     "san": [{"scale": s, "n_groups": 2, "n_blocks": 1, "n_feats": 8, "reduction": 4} for s in (2, 3)],
+    "smfanet": [{"scale": s, "n_feats": 6, "n_blocks": 2} for s in (2, 4)],
+    "span": [
+        {"scale": 2, "n_feats": 4, "n_blocks": 2},
+        {"scale": 4, "n_feats": 4, "n_blocks": 1, "norm": False},
+    ],
     "srcnn": [
         {"n_feats": (6, 4)},
         {"n_colours": 3, "kernels": (5, 1, 3), "n_feats": (6, 4)},

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file as read_tensors
 
@@ -12,6 +14,9 @@ from enhance_cli.checkpoints.build import built
 from enhance_cli.checkpoints.reader import load_file
 from enhance_cli.checkpoints.recognise import recognise
 from enhance_cli.checkpoints.wanted import Wanted
+from enhance_cli.imaging.colour import rgb_to_y
+from enhance_cli.imaging.resize import imresize
+from enhance_cli.metrics.psnr import psnr
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared/reference"
 pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="no ../shared folder beside this checkout")
@@ -82,6 +87,27 @@ def outputs(net, inputs: list[torch.Tensor], value_range: float) -> torch.Tensor
     y = net.module(x * (net.spec.value_range / value_range), *rest)
     y = y if net.spec.output is None else y[net.spec.output]
     return y * (value_range / net.spec.value_range)
+
+
+COMMUNITY = {"SMFANet_DF2K_x4.pth": 32.25, "rlfn_x4.pth": 32.24, "PANx4_DF2K.pth": 32.13}
+"""PSNR on Set5, x4, that the papers give for files that people pass round."""
+
+
+@pytest.mark.parametrize("name", COMMUNITY)
+@torch.no_grad()
+def test_a_file_of_the_authors_reaches_the_figure_of_its_paper(name):
+    net, found = load_file(REFERENCE / "community" / name), []
+    scale = net.spec.scale
+    for path in sorted((REFERENCE.parent / "data/test/Set5").iterdir()):
+        sharp = np.asarray(Image.open(path).convert("RGB"))
+        height, width = (n // scale for n in sharp.shape[:2])
+        sharp = sharp[: height * scale, : width * scale]
+        small = torch.from_numpy(imresize(sharp, (height, width)).astype(np.float32))
+        x = small.permute(2, 0, 1)[None] * (net.spec.value_range / 255)
+        y = net.module(x)[0].permute(1, 2, 0) * (255 / net.spec.value_range)
+        lumas = (rgb_to_y(one / 255.0) * 255 for one in (y.clip(0, 255).round().double().numpy(), sharp))
+        found.append(psnr(*(one[scale:-scale, scale:-scale] for one in lumas)))
+    assert sum(found) / len(found) == pytest.approx(COMMUNITY[name], abs=0.01)
 
 
 def check(found: torch.Tensor, expected: torch.Tensor, tolerance: float) -> None:

@@ -94,6 +94,21 @@ def enlargement(tensors: Tensors, pattern: str = "tail.0.{}.weight", step: int =
     return factor
 
 
+def chosen_scale(wanted: Wanted, scales: tuple[int, ...], name: str) -> tuple[int, tuple[str, ...]]:
+    """The scale of a file that does not show it, and what was assumed; ModelError if nobody says it."""
+    listed = " or ".join((", ".join(map(str, scales[:-1])), str(scales[-1])))
+    told = wanted.number("scale", scales[0]) if "scale" in wanted.options else None
+    if told is not None and told not in scales:
+        raise ModelError(f"--arch-option scale={told:g} is no scale of {name}; those it has: {listed}")
+    scale = wanted.scale if told is None else told
+    if scale not in scales:
+        raise ModelError(
+            f"this {name} file does not tell its scale; say --arch-option scale={listed}, as it was trained"
+        )
+    note = "scale assumed to be the one asked for; --arch-option scale=N says otherwise"
+    return int(scale), (note,) if told is None else ()
+
+
 def renamed(tensors: Tensors, names: Names) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """The tensors under our keys, and the keys that are dropped.
 

@@ -1,11 +1,18 @@
-"""Repositories of one network each: MIMO-UNet, SRGAN (leftthomas), SRResNet and VDSR (twtygqyy)."""
+"""Repositories of one network each: MIMO-UNet, PAN, RLFN, SMFANet, SPAN, SRGAN, SRResNet and VDSR."""
 
 from __future__ import annotations
+
+import re
+from math import isqrt
+
+import torch
+from torch import Tensor
 
 from enhance_cli.checkpoints.layouts.contract import (
     Names,
     Recognised,
     Tensors,
+    chosen_scale,
     count,
     enlargement,
     has,
@@ -26,6 +33,24 @@ SRRESNET_UNUSED: Names = {
 }
 """Instance norm counted these before PyTorch 0.4 and never used them."""
 
+PAN_NAMES: Names = {
+    "conv_first": "head",
+    "SCPA_trunk.{}.conv1_a": "body.{}.into_plain",
+    "SCPA_trunk.{}.conv1_b": "body.{}.into_attended",
+    "SCPA_trunk.{}.k1.0": "body.{}.plain",
+    "SCPA_trunk.{}.PAConv.k2": "body.{}.attention",
+    "SCPA_trunk.{}.PAConv.k3": "body.{}.attended",
+    "SCPA_trunk.{}.PAConv.k4": "body.{}.after_attention",
+    "SCPA_trunk.{}.conv3": "body.{}.join",
+    "trunk_conv": "after_body",
+    **{f"upconv{i + 1}": f"steps.{i}.smooth" for i in range(2)},
+    **{f"att{i + 1}.conv": f"steps.{i}.attention" for i in range(2)},
+    **{f"HRconv{i + 1}": f"steps.{i}.refine" for i in range(2)},
+    "conv_last": "tail",
+}
+PLUS_FEATS = 48
+"""Features of SMFANet+; SMFANet has 36."""
+
 
 def mimo_unet(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     """MIMO-UNet and MIMO-UNet+ as their authors name them, which is how we name them too."""
@@ -41,6 +66,93 @@ def mimo_unet(tensors: Tensors, wanted: Wanted) -> Recognised | None:
         dict(tensors),
         tasks=("deblur",),
     )
+
+
+def pan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
+    """The authors' names; scales 2 and 3 have the same shapes."""
+    if not has(tensors, "conv_first.weight", "SCPA_trunk.0.PAConv.k2.weight", "HRconv1.weight"):
+        return None
+    scale, notes = chosen_scale(wanted, (2, 3), "PAN") if "upconv2.weight" not in tensors else (4, ())
+    parameters = {
+        "scale": scale,
+        "n_blocks": count(tensors, "SCPA_trunk.{}.conv3.weight"),
+        "n_feats": shape(tensors, "conv_first.weight")[0],
+        "n_narrow": shape(tensors, "HRconv1.weight")[0],
+    }
+    ours = renamed(tensors, PAN_NAMES)[0]
+    return Recognised("PAN (authors' keys)", "pan", parameters, ours, options=("scale",), notes=notes)
+
+
+def rlfn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
+    """The authors' names."""
+    if not has(tensors, "conv_1.weight", "block_1.esa.conv_f.weight", "conv_2.weight", "upsampler.0.weight"):
+        return None
+    n_blocks = count(tensors, "block_{}.c1_r.weight", first=1)
+    n_mid, n_feats, *_ = shape(tensors, "block_1.c1_r.weight")
+    parameters = {
+        "scale": isqrt(shape(tensors, "upsampler.0.weight")[0] // 3),
+        "n_blocks": n_blocks,
+        "n_feats": n_feats,
+        "n_mid": n_mid,
+        "n_attention": shape(tensors, "block_1.esa.conv_f.weight")[0],
+    }
+    ours = renamed(tensors, numbered_blocks(n_blocks))[0]
+    return Recognised("RLFN (authors' keys)", "rlfn", parameters, ours)
+
+
+def smfanet(tensors: Tensors, wanted: Wanted) -> Recognised | None:
+    """The authors' names are those of our network."""
+    if not has(tensors, "to_feat.weight", "feats.0.smfa.alpha", "feats.0.pcfn.conv_1.weight"):
+        return None
+    n_blocks, n_feats = count(tensors, "feats.{}.smfa.alpha"), shape(tensors, "to_feat.weight")[0]
+    scale = isqrt(shape(tensors, "to_img.0.weight")[0] // 3)
+    title = f"SMFANet{'+' if n_feats >= PLUS_FEATS else ''} (authors' keys)"
+    parameters = {"scale": scale, "n_blocks": n_blocks, "n_feats": n_feats}
+    return Recognised(title, "smfanet", parameters, dict(tensors))
+
+
+def span(tensors: Tensors, wanted: Wanted) -> Recognised | None:
+    """The authors' names, and `no_norm` of those who left the centring out.
+
+    A convolution is stored as the ways it was trained in and as what was made of them at some time: the ways
+    count, where they are there.
+    """
+    if not has(tensors, "conv_1.eval_conv.weight", "block_1.c1_r.eval_conv.weight", "conv_cat.weight"):
+        return None
+    norm = "no_norm" not in tensors
+    n_blocks = count(tensors, "block_{}.c1_r.eval_conv.weight", first=1)
+    made = {key.replace(".eval_conv.", "."): one for key, one in tensors.items() if ".eval_conv." in key}
+    plain = {key: one for key, one in tensors.items() if key.startswith(("conv_cat.", "upsampler."))}
+    ways = [key.removesuffix(".sk.weight") for key in tensors if key.endswith(".sk.weight")]
+    for name in ways:
+        made[f"{name}.weight"], made[f"{name}.bias"] = one_convolution(tensors, name)
+    parameters = {
+        "scale": isqrt(shape(tensors, "upsampler.0.weight")[0] // 3),
+        "n_blocks": n_blocks,
+        "n_feats": shape(tensors, "conv_1.eval_conv.weight")[0],
+        "norm": norm,
+    }
+    ours = renamed({**made, **plain}, {**numbered_blocks(n_blocks), "conv_cat": "join"})[0]
+    known = re.compile(r"no_norm|.*\.(eval_conv|sk|conv\.[012])\.(weight|bias)|(conv_cat|upsampler\.0)\.\w+")
+    extra = {key: one for key, one in tensors.items() if not known.fullmatch(key)}
+    return Recognised("SPAN (authors' keys)", "span", parameters, {**ours, **extra})
+
+
+def one_convolution(tensors: Tensors, name: str) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the 3x3 convolution that SPAN trains as 1x1, 3x3, 1x1 beside a skip of 1x1."""
+    (first, b1), (middle, b2), (last, b3), (skip, b0) = (
+        (tensors[f"{name}.{part}.weight"], tensors[f"{name}.{part}.bias"])
+        for part in ("conv.0", "conv.1", "conv.2", "sk")
+    )
+    weight = torch.einsum("om,mnyx,ni->oiyx", last[:, :, 0, 0], middle, first[:, :, 0, 0])
+    weight[:, :, 1, 1] += skip[:, :, 0, 0]
+    return weight, b0 + b3 + last[:, :, 0, 0] @ (b2 + middle.sum((2, 3)) @ b1)
+
+
+def numbered_blocks(n_blocks: int) -> Names:
+    """RLFN's names, which SPAN took over, for ours."""
+    blocks = {f"block_{i + 1}": f"blocks.{i}" for i in range(n_blocks)}
+    return {**blocks, "conv_1": "head", "conv_2": "after_blocks", "upsampler": "tail"}
 
 
 def srgan(tensors: Tensors, wanted: Wanted) -> Recognised | None:
@@ -94,4 +206,4 @@ def vdsr(tensors: Tensors, wanted: Wanted) -> Recognised | None:
     return Recognised("VDSR (pytorch-vdsr keys)", "vdsr", parameters, with_biases(renamed(tensors, names)[0]))
 
 
-LAYOUTS = (mimo_unet, srgan, srresnet, vdsr)
+LAYOUTS = (mimo_unet, pan, rlfn, smfanet, span, srgan, srresnet, vdsr)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from math import isqrt
 
-from enhance_cli.checkpoints.layouts.contract import Recognised, Tensors, count, has, n_colours, shape
+from enhance_cli.checkpoints.layouts.contract import (
+    Recognised,
+    Tensors,
+    chosen_scale,
+    count,
+    has,
+    n_colours,
+    shape,
+)
 from enhance_cli.checkpoints.wanted import Wanted
-from enhance_cli.errors import ModelError
 
 SCALES = (2, 3, 4)
 """What FSRCNN's paper has networks for."""
@@ -19,13 +26,8 @@ def arcnn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
         return None
     fast = "base.6.weight" in tensors
     parameters = {"n_colours": n_colours(tensors, "base.0.weight"), "fast": fast}
-    return Recognised(
-        f"{'Fast ' if fast else ''}AR-CNN (ARCNN-pytorch keys)",
-        "arcnn",
-        parameters,
-        dict(tensors),
-        tasks=("dejpeg",),
-    )
+    title = f"{'Fast ' if fast else ''}AR-CNN (ARCNN-pytorch keys)"
+    return Recognised(title, "arcnn", parameters, dict(tensors), tasks=("dejpeg",))
 
 
 def espcn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
@@ -47,19 +49,11 @@ def fsrcnn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
         tensors, "first_part.0.weight", "first_part.1.weight", "mid_part.0.weight", "last_part.weight"
     ):
         return None
-    told = wanted.number("scale", SCALES[0]) if "scale" in wanted.options else None
-    if told is not None and told not in SCALES:
-        raise ModelError(f"--arch-option scale={told:g} is no scale of FSRCNN; those it has: 2, 3, 4")
-    scale = wanted.scale if told is None else told
-    if scale not in SCALES:
-        raise ModelError(
-            "an FSRCNN file does not tell its scale; say --arch-option scale=2, 3 or 4, as it was trained"
-        )
+    scale, notes = chosen_scale(wanted, SCALES, "FSRCNN")
     # A convolution and its PReLU count each; shrinking and expanding are no mappings.
     n_mappings = count(tensors, "mid_part.{}.weight") // 2 - 2
-    note = "scale assumed to be the one asked for; --arch-option scale=N says otherwise"
     parameters = {
-        "scale": int(scale),
+        "scale": scale,
         "n_colours": n_colours(tensors, "first_part.0.weight"),
         "n_feats": shape(tensors, "first_part.0.weight")[0],
         "n_shrunk": shape(tensors, "mid_part.0.weight")[0],
@@ -71,7 +65,7 @@ def fsrcnn(tensors: Tensors, wanted: Wanted) -> Recognised | None:
         parameters,
         dict(tensors),
         options=("scale",),
-        notes=(note,) if told is None else (),
+        notes=notes,
     )
 
 
