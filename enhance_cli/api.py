@@ -43,6 +43,7 @@ def load(
     scale: float | None = None,
     size: tuple[int, int] | None = None,
     condition: float | None = None,
+    strength: float = 1.0,
     pattern: Pattern | None = None,
     model: str | None = None,
     weights: str | os.PathLike[str] | None = None,
@@ -57,6 +58,7 @@ def load(
 
     scale, size: for "sr", the factor (2 if neither is given) or the exact (width, height) of results.
     condition: noise sigma 0..255 for "denoise", JPEG quality 1..100 for "dejpeg"; None finds it in the image.
+    strength: share of the change that is made, 0..1.
     pattern: for "demosaic", the colours of the first 2x2 samples, such as "rggb".
     model: a name that `list_models` shows, or a tier: "fast", "default", "best" or "photo".
     weights: a file of weights instead, ours or their authors'.
@@ -75,6 +77,8 @@ def load(
         raise UsageError(f"{task} keeps the size; leave out scale and size")
     if scale is not None and not 1 < scale < math.inf:
         raise UsageError(f"scale {scale:g} is not possible; give a number above 1")
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength {strength:g} is not possible; give a number from 0 to 1")
     engine = EngineSettings(
         device=device,
         precision=precision,
@@ -92,7 +96,15 @@ def load(
         condition=condition,
     )
     factor = (scale or float(models.fixed_scale or 2)) if spec.enlarges else 1.0
-    plan = Plan(task=spec, factor=factor, size=size, condition=condition, pattern=pattern, engine=engine)
+    plan = Plan(
+        task=spec,
+        factor=factor,
+        size=size,
+        condition=condition,
+        strength=strength,
+        pattern=pattern,
+        engine=engine,
+    )
     # What is not there should fail here, not with the first image.
     models.model(gray=False, factor=1.0 if size else factor)
     return Enhancer(plan, models)

@@ -32,6 +32,9 @@ class TaskSpec:
     mosaic: bool = False
     """Whether inputs are Bayer mosaics, to be brought into the pattern that networks know; doing nothing
     means bilinear interpolation."""
+    looks_for: Literal["noise", "blur"] | None = None
+    """What a picture is looked at for where the user names neither weights nor condition; one without it
+    comes out as it went in."""
     format: str = "png"
     """Of outputs, where the user names none."""
 
@@ -41,8 +44,8 @@ TASKS: dict[Task, TaskSpec] = {
     for spec in (
         TaskSpec(name="sr", enlarges=True, luma=True),
         TaskSpec(name="dejpeg", condition="quality", luma=True, blocking=True),
-        TaskSpec(name="denoise", condition="sigma"),
-        TaskSpec(name="deblur"),
+        TaskSpec(name="denoise", condition="sigma", looks_for="noise"),
+        TaskSpec(name="deblur", looks_for="blur"),
         TaskSpec(name="demosaic", mosaic=True),
     )
 }

@@ -52,6 +52,8 @@ class Models:
         self._settings = settings
         self._opened: dict[str, Model] = {}
         self._tier = name if name in catalog.TIERS else "default"
+        self.unasked = name is None and file is None
+        """Whether the user left the choice of weights to the picture."""
         self._named: Weights | None = None
         self._file: Model | None = None
         self.fixed_name: str | None = None
@@ -77,15 +79,22 @@ class Models:
         if self._named is not None:
             return (_used(self._named),)
         scales = catalog.scales(self._tier, self._task) if factor is None else [self._scale_for(factor)]
+        tiers = [self._tier]
+        if self.unasked and TASKS[self._task].looks_for and catalog.scales(catalog.PHOTO, self._task):
+            tiers.append(catalog.PHOTO)
         found = [
-            catalog.of_tier(self._tier, self._task, scale=scale, gray=gray)
+            catalog.of_tier(tier, self._task, scale=scale, gray=gray)
+            for tier in tiers
             for scale in scales
             for gray in (False, True)
         ]
         return tuple({one.name: _used(one) for one in found}.values())
 
-    def model(self, *, gray: bool, factor: float) -> Model:
-        """The weights for one picture; UsageError if none enlarges by so much."""
+    def model(self, *, gray: bool, factor: float, photo: bool = False) -> Model:
+        """The weights for one picture; UsageError if none enlarges by so much.
+
+        `photo`: those for photographs, where the user named none.
+        """
         if self.fixed_scale is not None and factor > self.fixed_scale + SIZE_SLACK:
             raise UsageError(
                 f"{self.fixed_name} enlarges {self.fixed_scale} times and {factor:g} times is asked for; "
@@ -96,7 +105,8 @@ class Models:
         weights = self._named
         if weights is None:
             scale = self._scale_for(factor)
-            weights = catalog.of_tier(self._tier, self._task, scale=scale, gray=gray)
+            tier = catalog.PHOTO if photo and self.unasked else self._tier
+            weights = catalog.of_tier(tier, self._task, scale=scale, gray=gray)
         if weights.name not in self._opened:
             restorer = Restorer(
                 from_catalog(weights), self._settings, task=self._task, trained=weights.condition_range

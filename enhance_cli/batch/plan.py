@@ -49,6 +49,8 @@ class Plan:
     """Exact (width, height) instead of a factor."""
     condition: float | None = None
     """Noise sigma or JPEG quality; None finds it in each picture."""
+    strength: float = 1.0
+    """Share of the change that is made, 0..1."""
     pattern: Pattern | None = None
     """Of mosaics: colours of the first 2x2 samples; None finds it in each picture."""
     options: Mapping[str, str] = field(default_factory=dict)
@@ -87,6 +89,8 @@ class Plan:
             settings["strength"] = "auto" if self.condition is None else self.condition
         if self.task.mosaic:
             settings["pattern"] = self.pattern or "auto"
+        if self.strength < 1:
+            settings["share"] = self.strength
         if self.options:
             settings["arch_option"] = dict(self.options)
         if files.format_of(output) == "JPEG":

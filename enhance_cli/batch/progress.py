@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from enhance_cli.engine.condition import ConditionFrom
+from enhance_cli.engine.damage import Damage
 from enhance_cli.metrics.measure import Metrics
 
 SCHEMA = 1
@@ -92,6 +93,8 @@ class FileDone:
     condition: float | None = None
     """Noise sigma or JPEG quality that the network was told."""
     condition_from: ConditionFrom | None = None
+    damage: Damage | None = None
+    """What was found in the picture, where it was to decide; "none" left it as it is."""
     metrics: Metrics | None = None
     """Of the output against the reference."""
     baseline: Metrics | None = None
@@ -105,6 +108,8 @@ class FileDone:
         """One line of JSON; what is not known is left out."""
         known = {key: value for key, value in vars(self).items() if value is not None and key != "cause"}
         del known["warnings"]
+        if self.damage:
+            known["damage"] = self.damage.to_json()
         if self.warnings:
             known["warning"] = "; ".join(self.warnings)
         return _line("file", {**known, "seconds": _rounded(vars(self.seconds))})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from enhance_cli.batch.plan import Job, Plan
 from enhance_cli.batch.progress import FileDone, Start
 from enhance_cli.batch.records import Record, Records
 from enhance_cli.engine.condition import Condition
+from enhance_cli.engine.damage import Damage, find_damage
 from enhance_cli.engine.network import OnTile
 from enhance_cli.engine.restorer import RunInfo
 from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError
@@ -46,6 +47,8 @@ class Restoration:
 
     model: Model
     condition: Condition
+    damage: Damage | None
+    """What was found where the picture was to decide; None where the user did."""
     outline: Picture
     """The result but for its pixels."""
     bands: Iterator[Picture]
@@ -59,24 +62,33 @@ def restoration_of(
 ) -> Restoration:
     """Choose the weights and the condition; the network runs when the bands are asked for.
 
-    Three equal channels are restored as one: noise that is the same in all of them is not what colour
-    networks learn, and the result could get a tint.  Mosaics come as `as_mosaic` gives them.  UsageError if
-    no weights enlarge by so much.
+    Unasked, a picture without the damage that the task mends comes out as it is.  Three equal channels are
+    restored as one: noise that is the same in all of them is not what colour networks learn, and the result
+    could get a tint.  Mosaics come as `as_mosaic` gives them.  UsageError if no weights enlarge by so much.
     """
     shown = picture if plan.task.mosaic else picture.as_gray() or picture
-    model = models.model(gray=shown.gray, factor=plan.factor_of(picture))
+    damage = find_damage(shown, plan.task) if models.unasked and plan.condition is None else None
+    photo = damage is not None and damage.needs_photo_weights
+    model = models.model(gray=shown.gray, factor=plan.factor_of(picture), photo=photo)
     restorer = model.restorer
+    if damage is not None and damage.kind == "none":
+        outline = restorer.outline(picture, None)
+        untouched = replace(outline, pixels=picture.pixels, alpha=picture.alpha)
+        info = replace(restorer.info, tiles=0, warnings=())
+        return Restoration(model, Condition(), damage, outline, iter([untouched]), info)
     condition = restorer.find_condition(shown, plan.condition)
     # What a task that keeps the size gives is the network's affair.
     size = plan.target(picture) if plan.task.enlarges else None
 
     def bands() -> Iterator[Picture]:
-        for band in restorer.bands(shown, size=size, condition=condition.value, on_tile=on_tile):
+        for band in restorer.bands(
+            shown, size=size, condition=condition.value, strength=plan.strength, on_tile=on_tile
+        ):
             yield band.as_rgb() if shown.gray and not picture.gray else band
             del band
         restoration.info = restorer.info
 
-    restoration = Restoration(model, condition, restorer.outline(picture, size), bands())
+    restoration = Restoration(model, condition, damage, restorer.outline(picture, size), bands())
     return restoration
 
 
@@ -184,6 +196,7 @@ class Steps:
             model=restoration.model.weights.name,
             condition=condition.value,
             condition_from=condition.source,
+            damage=restoration.damage,
             metrics=metrics,
             baseline=before,
             warnings=(

@@ -17,9 +17,12 @@ from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.reader import LoadedNet, load_file, load_weights
 from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import UsageError
+from enhance_cli.tasks import TASKS
 
 BASELINE_ONLY = "none"
 """The model name that runs no network."""
+UNASKED = "unasked"
+"""The name of rows in which each picture decides on its weights."""
 
 Load = Callable[[catalog.Weights], LoadedNet]
 
@@ -50,11 +53,17 @@ class PlannedRow:
     """None: the baseline alone."""
     ensemble: bool = False
     """Whether results are averaged over flips and turns."""
+    photo_net: LoadedNet | None = None
+    """Of a row that measures what `enhance` does unasked: what serves photographs, in place of `net`."""
+    unasked: bool = False
+    """Whether each picture decides on its weights, or is left alone, as where the user names none."""
 
     @property
     def model(self) -> str | None:
         """Name of the network, with "+" behind it for the ensemble, as in the papers."""
-        return f"{self.net.name}{'+' * self.ensemble}" if self.net else None
+        if self.net is None:
+            return None
+        return f"{UNASKED if self.unasked else self.net.name}{'+' * self.ensemble}"
 
     @property
     def inputs(self) -> tuple[Path, ...] | None:
@@ -215,7 +224,14 @@ def _of_tier(tier: str, dataset: Dataset, setting: Setting, choice: Choice, load
         return PlannedRow(dataset, setting, None)
     gray = setting.gray or dataset.gray
     net = load(catalog.of_tier(tier, setting.task, scale=setting.scale, gray=gray))
-    return PlannedRow(dataset, setting, net, choice.ensemble or tier == catalog.ENSEMBLED)
+    ensemble = choice.ensemble or tier == catalog.ENSEMBLED
+    # With a tier named, the user has chosen.
+    if not (setting.unasked and TASKS[setting.task].looks_for) or choice.models:
+        return PlannedRow(dataset, setting, net, ensemble)
+    photo = None
+    if _has(catalog.PHOTO, setting):
+        photo = load(catalog.of_tier(catalog.PHOTO, setting.task, scale=setting.scale, gray=gray))
+    return PlannedRow(dataset, setting, net, ensemble, photo, unasked=True)
 
 
 def _has(tier: str, setting: Setting) -> bool:

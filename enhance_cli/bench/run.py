@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from enhance_cli.bench.protocols.contract import Case, Setting
 from enhance_cli.bench.report import Cost, Row, Score
 from enhance_cli.checkpoints.inspect import all_parameters, n_parameters, work_per_megapixel
 from enhance_cli.checkpoints.reader import LoadedNet
+from enhance_cli.engine.damage import find_damage
 from enhance_cli.engine.ensemble import SYMMETRIES
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
@@ -28,6 +30,7 @@ from enhance_cli.imaging.picture import Picture, Plane
 from enhance_cli.imaging.resize import imresize
 from enhance_cli.metrics.measure import EightBit, Levels, Metrics, eight_bit, rounded_luma
 from enhance_cli.process import peak_megabytes
+from enhance_cli.tasks import TASKS
 
 ExtraMetrics = Callable[[EightBit, EightBit], Metrics]
 
@@ -61,17 +64,17 @@ def run(
     restored raises its ImageError: a mean over fewer pictures would not be the set's. `extra(result,
     reference)` gives further metrics, of the 8-bit pictures.
     """
-    restorers: dict[tuple[int, bool], Restorer] = {}
+
+    @cache
+    def opened(net: LoadedNet, ensemble: bool) -> Restorer:
+        return Restorer.of(net, replace(engine, ensemble=ensemble))
+
     baselines: dict[tuple[str, Setting, Path], Metrics] = {}
     for planned in plan:
-        key = id(planned.net), planned.ensemble
-        if planned.net is not None and key not in restorers:
-            restorers[key] = Restorer.of(planned.net, replace(engine, ensemble=planned.ensemble))
-        restorer = restorers[key] if planned.net else None
         scores = []
         for number, image in enumerate(planned.dataset.images):
             try:
-                score, shown = _score(planned, number, seed, restorer, baselines, extra)
+                score, shown = _score(planned, number, seed, opened, baselines, extra)
             except ImageError as error:
                 where = f"{planned.dataset.name} {planned.setting.name}, {image.name}"
                 raise type(error)(f"{where}: {error}") from error
@@ -86,7 +89,7 @@ def _score(
     planned: PlannedRow,
     number: int,
     seed: int,
-    restorer: Restorer | None,
+    opened: Callable[[LoadedNet, bool], Restorer],
     baselines: dict[tuple[str, Setting, Path], Metrics],
     extra: ExtraMetrics | None,
 ) -> tuple[Score, ShownPictures]:
@@ -110,7 +113,15 @@ def _score(
     if key not in baselines:
         baselines[key] = measure(case.baseline)
     start = time.perf_counter()
-    result = restore(restorer, case, setting) if restorer else None
+    result = None
+    if planned.net is not None:
+        net: LoadedNet | None = planned.net
+        if planned.unasked:
+            damage = find_damage(_picture(case), TASKS[setting.task])
+            photo = damage is not None and damage.needs_photo_weights
+            net = planned.photo_net or planned.net if photo else planned.net
+            net = None if damage is not None and damage.kind == "none" else net
+        result = case.given if net is None else restore(opened(net, planned.ensemble), case, setting)
     seconds = time.perf_counter() - start
     height, width = case.reference.shape[:2]
     score = Score(

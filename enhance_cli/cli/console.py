@@ -206,7 +206,11 @@ def _describe(event: FileDone) -> str:
     if event.status == "done":
         spent = event.seconds
         words.append(f"{spent.read + spent.restore + spent.write:.1f} s")
-    if event.condition is not None and event.condition_from != "asked":
+    if event.damage is not None:
+        words.append(
+            "nothing to mend found, left as it is" if event.damage.kind == "none" else str(event.damage)
+        )
+    elif event.condition is not None and event.condition_from != "asked":
         words.append(f"strength {event.condition:.3g} ({event.condition_from})")
     return "  ".join([*words, *_figures(event.metrics, event.baseline)])
 

@@ -90,6 +90,9 @@ ArchOption = Annotated[
         show_default=False,
     ),
 ]
+Strength = Annotated[
+    str, typer.Option(metavar="0..1", help="How much of the change to make, as a number or a percentage.")
+]
 Device = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:N or mps; only auto falls back.")
 ]
@@ -142,6 +145,7 @@ class Common:
     model: ModelName = None
     weights: WeightsFile = None
     arch_option: ArchOption = None
+    strength: Strength = "1"
     device: Device = "auto"
     precision: PrecisionOption = "auto"
     backend: BackendOption = "auto"
@@ -186,6 +190,17 @@ def arch_options(given: Sequence[str] | None) -> dict[str, str]:
         if not (name and equals and value):
             raise UsageError(f"--arch-option {name}{equals}{value} is not NAME=VALUE, such as res_scale=0.1")
     return {name: value for name, _, value in pairs}
+
+
+def share(text: str) -> float:
+    """The number that --strength takes, 0..1, also written as a percentage; UsageError for anything else."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise UsageError(f"--strength {text} is not possible; give a number from 0 to 1, or 0% to 100%")
+    return value
 
 
 def condition(kind: ConditionKind, text: str) -> float | None:

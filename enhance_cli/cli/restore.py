@@ -27,7 +27,7 @@ from enhance_cli.batch.progress import Event, FileDone, Start, Summary
 from enhance_cli.batch.steps import Steps
 from enhance_cli.checkpoints.catalog import ENSEMBLED
 from enhance_cli.cli.console import BatchConsole, read_stdin, write_stdout
-from enhance_cli.cli.options import Common, arch_options
+from enhance_cli.cli.options import Common, arch_options, share
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import EnhanceError, GateError, UsageError
 from enhance_cli.imaging.encode import EncodeOptions
@@ -88,6 +88,7 @@ def restore(
         factor=(scale or float(models.fixed_scale or DEFAULT_SCALE)) if TASKS[task].enlarges else 1.0,
         size=size,
         condition=condition,
+        strength=share(common.strength),
         pattern=pattern,
         options=options,
         format=format_named(common.format or TASKS[task].format),

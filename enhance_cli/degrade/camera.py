@@ -180,7 +180,7 @@ def _mixed(matrix: Tensor, x: Tensor) -> Tensor:
 
 
 def _bayer(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Ones where a mosaic has the colour, of the shape of (N, 3, H, W), each sample of a pattern of its own."""
+    """Ones where a mosaic has the colour, shaped as x, (N, 3, H, W); each sample's pattern is its own."""
     shifts = torch.randint(0, 2, (2, len(x), 1, 1), generator=generator, device=x.device)
     rows = (torch.arange(x.shape[2], device=x.device)[:, None] + shifts[0]) % 2
     columns = (torch.arange(x.shape[3], device=x.device)[None, :] + shifts[1]) % 2

@@ -17,9 +17,9 @@ from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.sources import from_loaded
 from enhance_cli.engine.tiles import Box
 from enhance_cli.errors import UsageError
-from enhance_cli.imaging.colour import from_float
+from enhance_cli.imaging.colour import from_float, to_float
 from enhance_cli.imaging.metadata import for_size
-from enhance_cli.imaging.mosaic import aligned
+from enhance_cli.imaging.mosaic import aligned, interpolated
 from enhance_cli.imaging.picture import Picture, Pixels, Plane, joined
 from enhance_cli.imaging.resize import imresize
 from enhance_cli.runtimes.contract import Batch, NetworkSource, Runtime
@@ -112,6 +112,7 @@ class Restorer:
         scale: float | None = None,
         size: tuple[int, int] | None = None,
         condition: float | None = None,
+        strength: float = 1.0,
         on_tile: OnTile | None = None,
     ) -> Restored:
         """Restore a picture, to `size` = (width, height) or by the factor `scale`.
@@ -119,12 +120,13 @@ class Restorer:
         Without either, the size is what the network gives.  A size that is not the network's own is
         reached by MATLAB's bicubic: beforehand for networks that want an enlarged input, else from
         the network's result.  `condition`: noise sigma 0..255 or JPEG quality 1..100, for networks that
-        take one.  `on_tile(done, all)` follows each tile; the count starts anew if memory ran out.
-        UsageError for a size or condition that cannot be, RestoreError if the result is unusable.
+        take one.  `strength`: share of the change that is made, 0..1; the rest is the plain picture, enlarged
+        by bicubic where the result is larger.  `on_tile(done, all)` follows each tile; the count starts anew
+        if memory ran out.  UsageError for a size or condition that cannot be, RestoreError if the result is unusable.
         """
         if size is None and scale is not None:
             size = _enlarged(picture, scale)
-        bands = self.bands(picture, size=size, condition=condition, on_tile=on_tile)
+        bands = self.bands(picture, size=size, condition=condition, strength=strength, on_tile=on_tile)
         result = joined(self.outline(picture, size), bands)
         return Restored(picture=result, **vars(self.info))
 
@@ -141,6 +143,7 @@ class Restorer:
         *,
         size: tuple[int, int] | None = None,
         condition: float | None = None,
+        strength: float = 1.0,
         on_tile: OnTile | None = None,
     ) -> Iterator[Picture]:
         """The same, never whole in memory: yields the rows as they are finished, from the top."""
@@ -149,12 +152,23 @@ class Restorer:
         alpha = picture.alpha
         if alpha is not None and alpha.shape != (height, width):
             alpha = imresize(alpha, (height, width))
+        plain = self._plain(picture, height, width) if strength < 1 else None
         top = 0
         for pixels in self._strips(picture, (height, width), self._scaled(condition), on_tile):
             rows = slice(top, top + len(pixels))
+            if plain is not None:
+                before = plain.read(Box(rows.start, 0, rows.stop, width))
+                # The result's own rounding is a fraction of a level; blending in float adds no other.
+                blend = before + np.float32(strength) * (to_float(pixels) - before)
+                pixels = from_float(blend, pixels.dtype)
             yield replace(outline, pixels=pixels, alpha=None if alpha is None else alpha[rows])
             top = rows.stop
             del pixels
+
+    def _plain(self, picture: Picture, height: int, width: int) -> Resampler:
+        """The picture at the result's size, as it is without the network."""
+        pixels = interpolated(picture.pixels) if self._task.mosaic else picture.pixels
+        return Resampler(pixels, height, width)
 
     def restore_plane(self, x: Plane, condition: float | None = None) -> Plane:
         """What the network itself makes of a plain array: no colour path, no rounding, no clipping.
