@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +63,13 @@ def run(
     restored raises its ImageError: a mean over fewer pictures would not be the set's. `extra(result,
     reference)` gives further metrics, of the 8-bit pictures.
     """
+    restorers: dict[tuple[int, bool], Restorer] = {}
 
-    @cache
     def opened(net: LoadedNet, ensemble: bool) -> Restorer:
-        return Restorer.of(net, replace(engine, ensemble=ensemble))
+        key = id(net), ensemble
+        if key not in restorers:
+            restorers[key] = Restorer.of(net, replace(engine, ensemble=ensemble))
+        return restorers[key]
 
     baselines: dict[tuple[str, Setting, Path], Metrics] = {}
     for planned in plan:
