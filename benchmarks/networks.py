@@ -89,8 +89,8 @@ def _prepare(network: Network, width: int, height: int, folder: Path) -> Ready:
     import torch
 
     from enhance_cli.checkpoints import catalog, store
-    from enhance_cli.checkpoints.reader import load_file
     from enhance_cli.checkpoints.inspect import work_per_megapixel
+    from enhance_cli.checkpoints.reader import load_file
     from enhance_cli.engine.tiles import round_up
 
     path = store.path_of(catalog.find(network.name)) if network.shipped else _by_chance(network, folder)
