@@ -1,5 +1,6 @@
 """Tiles, batches and memory: what is given to a runtime, and what is made of what it says."""
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -36,6 +37,8 @@ def restorer(monkeypatch):
             return next(opened)
 
         monkeypatch.setattr(network, "open_runtime", open_runtime)
+        # A second or two each time, with all that the other tests have loaded.
+        monkeypatch.setattr(gc, "collect", lambda: 0)
         made = Restorer(SOURCE, settings, task=task)
         made.asked = asked
         return made
