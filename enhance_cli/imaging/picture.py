@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Plane = NDArray[np.float32]
+PngChunk = tuple[bytes, bytes]
+"""Type (four letters) and body."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,18 @@ class Metadata:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     """Dots per inch, (x, y)."""
+    aspect: tuple[int, int] | None = None
+    """(x, y) density without a unit, where the two differ: pixels are not square."""
+    iptc: bytes | None = None
+    """IPTC-IIM records: headline, keywords, rights."""
+    comment: bytes | None = None
+    """Comment of a JPEG or GIF, in an encoding that the file does not tell."""
+    text: tuple[PngChunk, ...] = ()
+    """Text chunks of a PNG."""
+    colour: tuple[PngChunk, ...] = ()
+    """PNG chunks that say what colours the samples mean beside the ICC profile: gAMA, cHRM, sRGB, cICP."""
+    size: tuple[int, int] | None = field(default=None, compare=False)
+    """(width, height) in which EXIF and XMP count pixels, where it is known."""
 
 
 @dataclass(frozen=True)

@@ -60,10 +60,11 @@ def test_unreadable(tmp_path):
 
 
 def test_unreadable_even_where_permissions_do_not_count(tmp_path, monkeypatch):
-    def refuse(self):
+    def refuse(self, mode):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    (tmp_path / "a.png").write_bytes(b"x")
+    monkeypatch.setattr(Path, "open", refuse)
     assert "no permission" in message_of(tmp_path / "a.png")
 
 
@@ -82,14 +83,10 @@ def tiff_of(dtype, shape=(8, 8, 3), **how):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint32, np.int16, np.int32])
+@pytest.mark.parametrize("dtype", [np.float16, np.int16, np.int32, np.complex64])
 @pytest.mark.parametrize("shape", [(8, 8), (8, 8, 3)])
-def test_tiff_of_floats_or_32_bits(dtype, shape):
+def test_tiff_of_signed_or_rare_samples(dtype, shape):
     assert "16 bits per channel" in message_of(tiff_of(dtype, shape))
-
-
-def test_16_bit_tiff_in_planes_is_refused_not_scrambled():
-    assert "interleaved" in message_of(tiff_of(np.uint16, (3, 8, 8), planarconfig="separate"))
 
 
 def samples_to_cut():

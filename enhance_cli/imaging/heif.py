@@ -1,0 +1,153 @@
+"""AVIF and HEIC files (ISO 23008-12): AVIF through Pillow and OpenCV, HEIC through pillow-heif."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from enhance_cli.imaging import exif as exifs
+from enhance_cli.imaging.limits import Limits
+from enhance_cli.imaging.picture import Metadata, PngChunk
+from enhance_cli.imaging.samples import (
+    Decoded,
+    Samples,
+    check_size,
+    from_pillow,
+    split,
+    stretched,
+    through_opencv,
+)
+
+_CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
+"""Boxes that hold the boxes looked for, and the bytes before these."""
+_UNTOLD = 2
+"""Code point of ITU-T H.273 for "unspecified"."""
+_SRGB = (1, 13)
+
+
+def avif_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
+    """All frames; pictures of 10 and 12 bits with 16."""
+    bits, colour = _properties(data)
+    with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
+        check_size(*image.size, limits)
+        count: int = getattr(image, "n_frames", 1)
+        limits.check("frames", count, f"the AVIF holds {count} frames")
+        metadata = Metadata(
+            icc=image.info.get("icc_profile") or None,
+            exif=_named(image.info.get("exif")),
+            xmp=image.info.get("xmp") or None,
+            colour=colour,
+        )
+        deep = _deep(data, bits, image.size) if bits > 8 and count == 1 else None
+        notes = (f"{bits} bits were read as 8",) if bits > 8 and deep is None else ()
+        for number in range(count):
+            image.seek(number)
+            samples = deep or from_pillow(image)
+            shown = float(image.info.get("duration", 0)) if count > 1 else None
+            yield Decoded(samples, metadata, "AVIF", notes, count=count, milliseconds=shown)
+
+
+def _deep(data: bytes, bits: int, size: tuple[int, int]) -> Samples | None:
+    """The samples in 16 bits, as far as OpenCV can decode them."""
+    pixels = through_opencv(data)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.shape[1::-1] != size:
+        return None
+    return split(stretched(pixels, 2**bits - 1))
+
+
+def heic_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
+    """The primary picture first, then the others; 10 and 12 bits with 16. Needs pillow-heif."""
+    import pillow_heif
+
+    _, colour = _properties(data)
+    file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=True)
+    count, primary = len(file), file.primary_index
+    for number in [primary, *(other for other in range(count) if other != primary)]:
+        image = file[number]
+        check_size(*image.size, limits)
+        pixels = np.asarray(image)
+        metadata = Metadata(
+            icc=image.info.get("icc_profile") or None,
+            # The decoder turns the pixels itself.
+            exif=_turned(image.info.get("exif")),
+            xmp=image.info.get("xmp") or None,
+            colour=colour,
+        )
+        samples = split(pixels.copy())
+        yield Decoded(samples, metadata, "HEIF", count=count)
+
+
+def _turned(exif: bytes | None) -> bytes | None:
+    named = _named(exif)
+    if named is None:
+        return None
+    try:
+        return exifs.block(exifs.reset(exifs.parse(named)))
+    except ValueError:
+        return named
+
+
+def _named(exif: bytes | None) -> bytes | None:
+    if not exif:
+        return None
+    # HEIC says where the TIFF structure begins; there may be the name in between, or not.
+    start = min((at for at in (exif.find(b"II*\0"), exif.find(b"MM\0*")) if at >= 0), default=0)
+    return exifs.PREFIX + exif[start:]
+
+
+def _properties(data: bytes) -> tuple[int, tuple[PngChunk, ...]]:
+    """Bits per channel, and the colours that code points of ITU-T H.273 tell, as a PNG would."""
+    bits = 8
+    colour: tuple[PngChunk, ...] = ()
+    for kind, body in _boxes(data, 0, len(data)):
+        if kind == b"pixi" and len(body) > 5:
+            bits = max(bits, *body[5:])
+        elif kind == b"colr" and body[:4] == b"nclx" and len(body) >= 11:
+            primaries, transfer = struct.unpack(">HH", body[4:8])
+            # What is not told, or sRGB, needs no word; nor do camera files that say BT.601 and mean sRGB.
+            if transfer in (16, 18) or (primaries not in (1, 5, 6, _UNTOLD) and transfer != _UNTOLD):
+                colour = ((b"cICP", bytes([primaries & 255, transfer & 255, 0, 1])),)
+    return bits, colour
+
+
+def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
+    """The property boxes of a file: type and body."""
+    at = start
+    while at + 8 <= end:
+        length, kind = struct.unpack_from(">I4s", data, at)
+        head = 8
+        if length == 1 and at + 16 <= end:
+            length, head = struct.unpack_from(">Q", data, at + 8)[0], 16
+        stop = end if length == 0 else min(end, at + length)
+        if kind in _CONTAINERS:
+            yield from _boxes(data, at + head + _CONTAINERS[kind], stop)
+        elif kind in (b"pixi", b"colr"):
+            yield kind, data[at + head : stop]
+        if stop <= at:
+            return
+        at = stop
+
+
+def avif_bytes(images: list[Image.Image], quality: int, carried: dict[str, Any], **animation: Any) -> bytes:
+    """AVIF file of one image, or of several with `duration` as a list of milliseconds; full chroma."""
+    buffer = io.BytesIO()
+    more = {"save_all": True, "append_images": images[1:], **animation} if len(images) > 1 else {}
+    images[0].save(buffer, "AVIF", quality=quality, subsampling="4:4:4", **carried, **more)
+    return buffer.getvalue()
+
+
+def heic_bytes(image: Image.Image, quality: int, carried: dict[str, Any]) -> bytes:
+    """HEIC file with full chroma. Needs pillow-heif."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    if image.mode == "LA":
+        image = image.convert("RGBA")
+    buffer = io.BytesIO()
+    image.save(buffer, "HEIF", quality=quality, chroma=444, **carried)
+    return buffer.getvalue()
