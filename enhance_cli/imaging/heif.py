@@ -137,7 +137,8 @@ def avif_bytes(images: list[Image.Image], quality: int, carried: dict[str, Any],
     """AVIF file of one image, or of several with `duration` as a list of milliseconds; full chroma."""
     buffer = io.BytesIO()
     more = {"save_all": True, "append_images": images[1:], **animation} if len(images) > 1 else {}
-    images[0].save(buffer, "AVIF", quality=quality, subsampling="4:4:4", **carried, **more)
+    chroma = "4:0:0" if images[0].mode == "L" else "4:4:4"
+    images[0].save(buffer, "AVIF", quality=quality, subsampling=chroma, **carried, **more)
     return buffer.getvalue()
 
 

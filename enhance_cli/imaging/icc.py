@@ -54,6 +54,8 @@ def to_srgb(colour: Pixels, metadata: Metadata) -> tuple[Pixels, Metadata, str |
         colours = _of_chunks(metadata.colour)
         if colours is None:
             return colour, metadata if hdr(metadata.colour) else plain, None
+        if colour.shape[2] == 1:
+            colours = replace(colours, curves=colours.curves[:1])
     else:
         colours = _of_icc(metadata.icc)
     if colours is not None and len(colours.curves) == colour.shape[2]:
