@@ -209,6 +209,8 @@ def losses(picture: Picture, format: str) -> tuple[str, ...]:
         lines.append("16 bits are rounded to 8")
     if format == "GIF":
         lines.append("colours are reduced to 256")
+        if picture.alpha is not None:
+            lines.append("half-transparent pixels become clear or opaque")
     if picture.gray and not keeps_gray(picture, format):
         lines.append("gray becomes RGB")
     for what, title in _TITLES.items():

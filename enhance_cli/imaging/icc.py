@@ -34,7 +34,7 @@ _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 # That of sRGB, and those of BT.709 and BT.2020 cameras, which programs show alike.
 _SRGB_CURVES = (13, 1, 6, 14, 15)
 # Gamma and chromaticities that a PNG gives for sRGB, and by how much they may differ: no eye sees less.
-_SRGB_GAMMA, _NEAR_GAMMA, _NEAR_PRIMARY = 0.45455, 0.005, 0.003
+_SRGB_GAMMA, _NEAR_GAMMA, _NEAR_PRIMARY, _NEAR_CURVE = 0.45455, 0.005, 0.003, 0.002
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,17 @@ def to_srgb(colour: Pixels, metadata: Metadata) -> tuple[Pixels, Metadata, str |
         return pixels[..., :1].copy() if mode == "L" else pixels, plain, None
     except (OSError, ImageCms.PyCMSError):
         return colour, metadata, "the ICC profile is broken: its colours were kept as they are"
+
+
+def says_srgb(icc: bytes) -> bool:
+    """Whether a profile says no more than that the colours are sRGB."""
+    colours = _of_icc(icc)
+    if colours is None or len(colours.curves) != 3:
+        return False
+    x = np.linspace(0, 1, 256)
+    curves = (np.interp(x, np.linspace(0, 1, len(curve)), curve) for curve in colours.curves)
+    near = all(np.abs(curve - _srgb_linear(x)).max() < _NEAR_CURVE for curve in curves)
+    return near and bool(np.abs(colours.matrix - SRGB_TO_D50).max() < _NEAR_PRIMARY)
 
 
 def hdr(chunks: tuple[PngChunk, ...]) -> bool:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from enhance_cli.errors import ReadError
 from enhance_cli.imaging.exif import PREFIX as EXIF
+from enhance_cli.imaging.icc import says_srgb
 from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.picture import Metadata
 from enhance_cli.imaging.samples import Decoded, check_size, from_pillow
@@ -45,8 +46,10 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     with JpegXLImagePlugin.JXLImageFile(io.BytesIO(data)) as image:
         exif = image.info.get("exif") or b""
         start = min((at for at in (exif.find(b"II*\0"), exif.find(b"MM\0*")) if at >= 0), default=0)
+        icc = image.info.get("icc_profile") or None
         metadata = Metadata(
-            icc=image.info.get("icc_profile") or None,
+            # The decoder makes a profile where the file has none.
+            icc=None if icc is not None and says_srgb(icc) else icc,
             exif=EXIF + exif[start:] if exif else None,
             xmp=_xmp(data),
         )

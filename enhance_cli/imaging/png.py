@@ -131,10 +131,12 @@ def _ancillary(metadata: Metadata) -> Iterator[bytes]:
 
 
 def _comment(comment: bytes) -> bytes:
-    """As UTF-8 where it is that, and Latin-1 else."""
+    """As UTF-8 where it is that, and Latin-1 else, of which ASCII is a part."""
     try:
-        comment.decode("utf-8")
+        plain = comment.decode("utf-8").isascii()
     except UnicodeDecodeError:
+        plain = True
+    if plain:
         return _chunk(b"tEXt", b"Comment\0" + comment.replace(b"\0", b""))
     return _chunk(b"iTXt", b"Comment\0\0\0\0\0" + comment.replace(b"\0", b""))
 

@@ -230,6 +230,8 @@ def _metadata(chunks: list[PngChunk], limits: Limits) -> tuple[Metadata, list[st
                 found["xmp"] = text
             elif keyword.startswith(b"Raw profile type "):
                 found |= _raw_profile(keyword, text, found)
+            elif keyword == b"Comment" and "comment" not in found and not _translated(kind, body):
+                found["comment"] = text
             else:
                 texts.append((kind, body))
     if too_long:
@@ -242,6 +244,7 @@ def _metadata(chunks: list[PngChunk], limits: Limits) -> tuple[Metadata, list[st
         dpi=dpi,
         aspect=aspect,
         iptc=found.get("iptc"),
+        comment=found.get("comment") or None,
         text=tuple(texts),
         colour=tuple(chunk for chunk in chunks if chunk[0] in _COLOUR),
     )
@@ -261,6 +264,11 @@ def _text(kind: bytes, body: bytes, limits: Limits, room: int) -> tuple[bytes, b
     if compressed:
         return keyword, _inflated(text, limit)
     return keyword, text if len(text) <= limit else None
+
+
+def _translated(kind: bytes, body: bytes) -> bool:
+    """Whether a text has a language or a translated keyword, which no other format has for a comment."""
+    return kind == b"iTXt" and not body.partition(b"\0")[2][2:].startswith(b"\0\0")
 
 
 def _raw_profile(keyword: bytes, text: bytes, found: dict[str, bytes]) -> dict[str, bytes]:
