@@ -52,10 +52,10 @@ def _walked(data: bytes, limits: Limits) -> tuple[bytes, Metadata, int]:
     while at < len(data) and data[at] != _TRAILER:
         start = at
         n_blocks += 1
-        limits.check("blocks", n_blocks, f"the GIF has {n_blocks} blocks")
+        limits.check("blocks", n_blocks, f"the GIF has more than {limits.blocks} blocks")
         if data[at] == _IMAGE:
             count += 1
-            limits.check("frames", count, f"the GIF holds {count} frames")
+            limits.check("frames", count, f"the GIF holds more than {limits.frames} frames")
             at = _behind(data, at + 11 + _table(data[at + 9 : at + 10]))
             pieces.append(data[start:at])
         elif data[at] == _EXTENSION:

@@ -25,6 +25,7 @@ from enhance_cli.imaging.samples import (
 
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
 """Boxes that hold the boxes looked for, and the bytes before these."""
+_PROPERTY_BYTES = 64
 _UNTOLD = 2
 """Code point of ITU-T H.273 for "unspecified"."""
 _SRGB = (1, 13)
@@ -32,7 +33,7 @@ _SRGB = (1, 13)
 
 def avif_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     """All frames; pictures of 10 and 12 bits with 16."""
-    bits, colour = _properties(data)
+    bits, colour = _properties(data, limits)
     with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
         check_size(*image.size, limits)
         count: int = getattr(image, "n_frames", 1)
@@ -64,7 +65,7 @@ def heic_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     """The primary picture first, then the others; 10 and 12 bits with 16. Needs pillow-heif."""
     import pillow_heif
 
-    _, colour = _properties(data)
+    _, colour = _properties(data, limits)
     file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False, hdr_to_16bit=True)
     count, primary = len(file), file.primary_index
     for number in [primary, *(other for other in range(count) if other != primary)]:
@@ -100,11 +101,13 @@ def _named(exif: bytes | None) -> bytes | None:
     return exifs.PREFIX + exif[start:]
 
 
-def _properties(data: bytes) -> tuple[int, tuple[PngChunk, ...]]:
+def _properties(data: bytes, limits: Limits) -> tuple[int, tuple[PngChunk, ...]]:
     """Bits per channel, and the colours that code points of ITU-T H.273 tell, as a PNG would."""
     bits = 8
     colour: tuple[PngChunk, ...] = ()
-    for kind, body in _boxes(data, 0, len(data)):
+    for number, (kind, at, end) in enumerate(_boxes(data, 0, len(data))):
+        limits.check("blocks", number, f"the file has more than {limits.blocks} boxes")
+        body = data[at : min(end, at + _PROPERTY_BYTES)]
         if kind == b"pixi" and len(body) > 5:
             bits = max(bits, *body[5:])
         elif kind == b"colr" and body[:4] == b"nclx" and len(body) >= 11:
@@ -115,8 +118,8 @@ def _properties(data: bytes) -> tuple[int, tuple[PngChunk, ...]]:
     return bits, colour
 
 
-def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
-    """The property boxes of a file: type and body."""
+def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """All boxes of a file, and those among them that hold properties: type, start and end of the body."""
     at = start
     while at + 8 <= end:
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -126,8 +129,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, bytes]]:
         stop = end if length == 0 else min(end, at + length)
         if kind in _CONTAINERS:
             yield from _boxes(data, at + head + _CONTAINERS[kind], stop)
-        elif kind in (b"pixi", b"colr"):
-            yield kind, data[at + head : stop]
+        yield kind, at + head, stop
         if stop <= at:
             return
         at = stop

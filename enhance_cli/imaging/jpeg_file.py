@@ -82,11 +82,11 @@ def _segments(data: bytes, limits: Limits) -> _Segments:
         if kind == 0xD9:
             found.ended = True
             break
+        n_segments += 1
+        limits.check("blocks", n_segments, f"the JPEG has more than {limits.blocks} segments")
         if kind in _LONELY:
             at = start + 2
             continue
-        n_segments += 1
-        limits.check("blocks", n_segments, f"the JPEG has {n_segments} segments")
         length = int.from_bytes(data[start + 2 : start + 4], "big")
         at = start + 2 + length
         if length < 2 or at > len(data):
@@ -94,7 +94,7 @@ def _segments(data: bytes, limits: Limits) -> _Segments:
         body = data[start + 4 : at]
         if kind == _SCAN:
             scans += 1
-            limits.check("scans", scans, f"the JPEG has {scans} scans")
+            limits.check("scans", scans, f"the JPEG has more than {limits.scans} scans")
             first_scan = first_scan or start
             _note_coefficients(found, body)
         elif not first_scan:

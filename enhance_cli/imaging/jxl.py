@@ -51,7 +51,7 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
             # The decoder makes a profile where the file has none.
             icc=None if icc is not None and says_srgb(icc) else icc,
             exif=EXIF + exif[start:] if exif else None,
-            xmp=_xmp(data),
+            xmp=_xmp(data, limits),
         )
         yield Decoded(
             from_pillow(image), metadata, "JXL", (f"{bits} bits were read as 8",) if bits > 8 else ()
@@ -69,12 +69,14 @@ def _codestream(data: bytes) -> bytes:
     raise ReadError("the JPEG XL file is broken or cut off; get a complete copy")
 
 
-def _xmp(data: bytes) -> bytes | None:
+def _xmp(data: bytes, limits: Limits) -> bytes | None:
     """The XMP of a file in boxes, where it is not compressed."""
-    at = 0
+    at, n_boxes = 0, 0
     while at + 8 <= len(data) and not data.startswith(_CODESTREAM):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         head = 8
+        n_boxes += 1
+        limits.check("blocks", n_boxes, f"the file has more than {limits.blocks} boxes")
         if length == 1:
             length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
         stop = at + length if length else len(data)

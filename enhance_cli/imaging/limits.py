@@ -25,8 +25,8 @@ class Limits:
     """Frames of an animation, or pages of a TIFF."""
     scans: int = 100
     """Scans of a progressive JPEG; each one costs a pass over the whole picture. Encoders write about ten."""
-    blocks: int = 250_000
-    """Chunks of a PNG, segments of a JPEG, tags of a TIFF page."""
+    blocks: int = 500_000
+    """Chunks of a PNG, segments of a JPEG, boxes of an AVIF, tags of all pages of a TIFF."""
     header_bytes: int = 1 << 16
     """Header of a PNM file, comments included."""
     profile_bytes: int = 16 << 20
@@ -38,7 +38,8 @@ class Limits:
         """ReadError if `value` is more than the limit called `name`; `what` begins the message."""
         limit = getattr(self, name)
         if value > limit:
-            raise ReadError(f"{what}, more than the limit of {limit}; {how_to_raise(name)}")
+            more = "" if str(limit) in what else f", more than the limit of {limit}"
+            raise ReadError(f"{what}{more}; {how_to_raise(name)}")
 
     def raised(self, texts: list[str]) -> Limits:
         """These limits with some replaced, each given as "name=number". Raises UsageError for all else."""

@@ -100,7 +100,7 @@ def _chunks(data: bytes, limits: Limits) -> tuple[list[PngChunk], list[str]]:
         name = kind.decode("latin-1")
         if kind == b"IEND":
             break
-        limits.check("blocks", len(found) + 1, f"the PNG has {len(found) + 1} chunks")
+        limits.check("blocks", len(found) + 1, f"the PNG has more than {limits.blocks} chunks")
         if sound:
             found.append((kind, body))
         elif kind == b"IDAT" and name not in damaged:

@@ -102,11 +102,13 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
 
 def _full_pages(data: bytes, layout: Layout, first: int, limits: Limits) -> tuple[list[int], tuple[str, ...]]:
     """Offsets of the pages that are neither reduced copies nor masks; of all, if there are no others."""
-    every, full = [], []
+    every, full, all_tags = [], [], 0
     wanted = frozenset({_SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT})
     for offset in ifd.directories(data, layout, first):
         every.append(offset)
         limits.check("frames", len(every), f"the TIFF holds more than {limits.frames} pages")
+        all_tags += ifd.table_of(data, layout, offset)[1]
+        limits.check("blocks", all_tags, f"the TIFF has more than {limits.blocks} tags")
         tags, _ = ifd.parsed(data, layout, offset, wanted)
         kind = numbers(tags.get(_SUBFILE), layout.order) or (0,)
         old = numbers(tags.get(_OLD_SUBFILE), layout.order) or (0,)
@@ -123,8 +125,6 @@ def _full_pages(data: bytes, layout: Layout, first: int, limits: Limits) -> tupl
 def _decoded(
     data: bytes, layout: Layout, offset: int, count: int, notes: tuple[str, ...], limits: Limits
 ) -> Decoded:
-    _, n_tags, _ = ifd.table_of(data, layout, offset)
-    limits.check("blocks", n_tags, f"the TIFF's page has {n_tags} tags")
     directory, _ = ifd.parsed(data, layout, offset)
     page = _Page(directory, layout.order, data)
     check_size(*page.size, limits)

@@ -55,6 +55,18 @@ def tiff_of(n_pages, n_tags=0, tag_bytes=0):
     return b"".join(parts)
 
 
+def pages_that_overlap(n_pages=2000):
+    """Each has the 60,000 tags of its neighbours but for some bytes."""
+    first, span = 8, 2 + 12 * 60_000
+    data = bytearray(first + span + 4 + 16 * n_pages)
+    data[:8] = b"II*\0\x08\0\0\0"
+    for page in range(n_pages):
+        at = first + 16 * page
+        struct.pack_into("<H", data, at, 60_000)
+        struct.pack_into("<L", data, at + span, at + 16)
+    return bytes(data)
+
+
 def png_of_many_bombs():
     head, pixels = png16_parts()
     bombs = chunk(b"zTXt", b"bomb\0\0" + zlib.compress(bytes(1_000_000))) * 2000
@@ -79,7 +91,13 @@ REFUSED = {
         lambda: b"RIFF\x28\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0\xfe\x3f\0\xfe\x3f\0VP8L\x06\0\0\0\x2f\0\0\0\0\0",
         "--max-pixels",
     ),
-    "many chunks": (lambda: png16_parts()[0] + chunk(b"prVt", b"") * 300_000, "--limit blocks=N"),
+    "pages that share their tags": (pages_that_overlap, "--limit blocks=N"),
+    "markers in a row": (lambda: progressive_jpeg_of(0)[:2] + b"\xff\x01" * 5_000_000, "--limit blocks=N"),
+    "boxes in a row": (
+        lambda: b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + b"\0\0\0\x08free" * 2_000_000,
+        "--limit blocks=N",
+    ),
+    "many chunks": (lambda: png16_parts()[0] + chunk(b"prVt", b"") * 600_000, "--limit blocks=N"),
 }
 
 
@@ -131,7 +149,7 @@ def test_a_file_too_long_is_refused_before_it_is_read(tmp_path):
 def test_limits_can_be_raised():
     data = tiff_of(30)
     tight = Limits(frames=20)
-    with pytest.raises(ReadError, match="more than the limit of 20"):
+    with pytest.raises(ReadError, match="more than 20 pages; raise it with --limit frames=N"):
         read(data, options=ReadOptions(limits=tight))
     raised = ReadOptions(limits=tight.raised(["frames=40", "scans=7"]))
     assert sum(1 for _ in read_frames(data, options=raised)) == 30
