@@ -10,7 +10,7 @@ from enhance_cli.errors import UsageError, WriteError
 from enhance_cli.imaging import exif as exifs
 from enhance_cli.imaging.icc import hdr, profile_for
 from enhance_cli.imaging.metadata import exif_dpi, with_fitting_profile
-from enhance_cli.imaging.picture import Metadata, Picture
+from enhance_cli.imaging.picture import Metadata, Picture, keyword_of
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class FileFormat:
         return f"{self.title} needs the package {self.package}: pip install 'enhance-cli[formats]'"
 
 
+_NAMED = 5
 _BLOCKS = ("exif", "xmp", "iptc", "comment")
 _COMMON = frozenset({"icc", "exif", "xmp"})
 
@@ -228,8 +229,10 @@ def _png_losses(kept: Metadata, metadata: Metadata) -> list[str]:
     """What is lost of the chunks of a PNG."""
     lines = []
     if len(kept.text) < len(metadata.text):
-        names = (body.partition(b"\0")[0].decode("latin-1") for _, body in metadata.text)
-        lines.append(f"no room for the text of a PNG, which is dropped: {', '.join(dict.fromkeys(names))}")
+        names = list(dict.fromkeys(keyword_of(body) for _, body in metadata.text))
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        listed = ", ".join(names[:_NAMED])
+        lines.append(f"no room for the text of a PNG, which is dropped: {listed}{more}")
     if kept.colour == metadata.colour:
         return lines
     if hdr(metadata.colour):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Iterator
 
 from PIL import Image
@@ -56,6 +57,9 @@ def _walked(data: bytes, limits: Limits) -> tuple[bytes, Metadata, int]:
         if data[at] == _IMAGE:
             count += 1
             limits.check("frames", count, f"the GIF holds more than {limits.frames} frames")
+            left, top, width, height = struct.unpack("<4H", data[at + 1 : at + 9].ljust(8, b"\0"))
+            # Decoders enlarge the screen to hold every frame.
+            check_size(left + width, top + height, limits)
             at = _behind(data, at + 11 + _table(data[at + 9 : at + 10]))
             pieces.append(data[start:at])
         elif data[at] == _EXTENSION:

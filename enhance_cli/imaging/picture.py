@@ -14,6 +14,12 @@ PngChunk = tuple[bytes, bytes]
 """Type (four letters) and body."""
 
 
+def keyword_of(body: bytes) -> str:
+    """The keyword of a PNG's text chunk, fit to be shown: one line of printable characters."""
+    keyword = body[:79].partition(b"\0")[0].decode("latin-1")
+    return "".join(letter if letter.isprintable() else "?" for letter in keyword)
+
+
 @dataclass(frozen=True)
 class Metadata:
     """What is carried from the input file to the output file."""

@@ -20,7 +20,7 @@ from enhance_cli.errors import ReadError
 from enhance_cli.imaging.exif import PREFIX as EXIF
 from enhance_cli.imaging.iptc import records_of
 from enhance_cli.imaging.limits import Limits
-from enhance_cli.imaging.picture import Metadata, PngChunk
+from enhance_cli.imaging.picture import Metadata, PngChunk, keyword_of
 from enhance_cli.imaging.samples import Decoded, Samples, check_size, from_pillow, through_opencv
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -97,7 +97,7 @@ def _chunks(data: bytes, limits: Limits) -> tuple[list[PngChunk], list[str]]:
             data[at + 8 + length : at + 12 + length], "big"
         )
         at += 12 + length
-        name = kind.decode("latin-1")
+        name = keyword_of(kind)
         if kind == b"IEND":
             break
         limits.check("blocks", len(found) + 1, f"the PNG has more than {limits.blocks} chunks")
@@ -225,7 +225,7 @@ def _metadata(chunks: list[PngChunk], limits: Limits) -> tuple[Metadata, list[st
             keyword, text = _text(kind, body, limits, room)
             room -= min(room, limits.text_bytes) if text is None else len(text)
             if text is None:
-                too_long.append(keyword[:79].decode("latin-1"))
+                too_long.append(keyword_of(body))
             elif keyword == b"XML:com.adobe.xmp":
                 found["xmp"] = text
             elif keyword.startswith(b"Raw profile type "):

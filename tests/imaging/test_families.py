@@ -17,6 +17,7 @@ from enhance_cli.imaging.files import (
     check_fits,
     encode,
     encode_frames,
+    losses,
     read,
     read_frames,
 )
@@ -95,6 +96,14 @@ def test_damage_to_what_pixels_need_is_an_error_or_said():
     assert picture.warnings == (
         "the checksum of the pixel data is wrong: parts of the picture may be damaged",
     )
+
+
+def test_messages_are_one_line_of_printable_text_whatever_the_file_says():
+    broken = png_with(chunk(b"IH\n\x1b", b"", crc=1))
+    with pytest.raises(ReadError, match=r"checksum of IH\?\?"):
+        read(broken)
+    picture = read(png_with(*(chunk(b"tEXt", b"\x1b[31m%d\0x" % number) for number in range(8))))
+    assert losses(picture, "JPEG")[0].endswith("?[31m0, ?[31m1, ?[31m2, ?[31m3, ?[31m4 and 3 more")
 
 
 # JPEG

@@ -55,6 +55,14 @@ def tiff_of(n_pages, n_tags=0, tag_bytes=0):
     return b"".join(parts)
 
 
+def gif_with_a_large_frame():
+    """Decoders enlarge the screen to hold every frame."""
+    data = bytearray(gif_with_a_comment_of(0))
+    at = data.index(b",", 13 + (3 << (1 + (data[10] & 7))))
+    data[at + 5 : at + 9] = b"\xff" * 4
+    return bytes(data)
+
+
 def pages_that_overlap(n_pages=2000):
     """Each has the 60,000 tags of its neighbours but for some bytes."""
     first, span = 8, 2 + 12 * 60_000
@@ -92,6 +100,7 @@ REFUSED = {
         "--max-pixels",
     ),
     "pages that share their tags": (pages_that_overlap, "--limit blocks=N"),
+    "a GIF whose frame is larger than its screen": (gif_with_a_large_frame, "--max-pixels"),
     "markers in a row": (lambda: progressive_jpeg_of(0)[:2] + b"\xff\x01" * 5_000_000, "--limit blocks=N"),
     "boxes in a row": (
         lambda: b"\0\0\0\x18ftypavif\0\0\0\0avifmif1" + b"\0\0\0\x08free" * 2_000_000,
