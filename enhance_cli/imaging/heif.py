@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from enhance_cli.imaging.samples import (
     split,
     stretched,
     through_opencv,
+    told,
 )
 
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
@@ -38,12 +40,7 @@ def avif_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
         check_size(*image.size, limits)
         count: int = getattr(image, "n_frames", 1)
         limits.check("frames", count, f"the AVIF holds {count} frames")
-        metadata = Metadata(
-            icc=image.info.get("icc_profile") or None,
-            exif=_named(image.info.get("exif")),
-            xmp=image.info.get("xmp") or None,
-            colour=colour,
-        )
+        metadata = told(image.info, colour)
         deep = _deep(data, bits, image.size) if bits > 8 and count == 1 else None
         notes = (f"{bits} bits were read as 8",) if bits > 8 and deep is None else ()
         for number in range(count):
@@ -72,33 +69,18 @@ def heic_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
         image = file[number]
         check_size(*image.size, limits)
         pixels = np.asarray(image)
-        metadata = Metadata(
-            icc=image.info.get("icc_profile") or None,
-            # The decoder turns the pixels itself.
-            exif=_turned(image.info.get("exif")),
-            xmp=image.info.get("xmp") or None,
-            colour=colour,
-        )
+        metadata = _turned(told(image.info, colour))
         samples = split(pixels.copy())
         yield Decoded(samples, metadata, "HEIF", count=count)
 
 
-def _turned(exif: bytes | None) -> bytes | None:
-    named = _named(exif)
-    if named is None:
-        return None
+def _turned(metadata: Metadata) -> Metadata:
+    """Metadata of pixels that the decoder has turned itself."""
     try:
-        return exifs.block(exifs.reset(exifs.parse(named)))
+        exif = metadata.exif and exifs.block(exifs.reset(exifs.parse(metadata.exif)))
     except ValueError:
-        return named
-
-
-def _named(exif: bytes | None) -> bytes | None:
-    if not exif:
-        return None
-    # HEIC says where the TIFF structure begins; there may be the name in between, or not.
-    start = min((at for at in (exif.find(b"II*\0"), exif.find(b"MM\0*")) if at >= 0), default=0)
-    return exifs.PREFIX + exif[start:]
+        return metadata
+    return replace(metadata, exif=exif)
 
 
 def _properties(data: bytes, limits: Limits) -> tuple[int, tuple[PngChunk, ...]]:

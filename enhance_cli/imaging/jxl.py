@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
 
 from enhance_cli.errors import ReadError
-from enhance_cli.imaging.exif import PREFIX as EXIF
 from enhance_cli.imaging.icc import says_srgb
 from enhance_cli.imaging.limits import Limits
-from enhance_cli.imaging.picture import Metadata
-from enhance_cli.imaging.samples import Decoded, check_size, from_pillow
+from enhance_cli.imaging.samples import Decoded, check_size, from_pillow, told
 
 _CODESTREAM = b"\xff\x0a"
 # Widths by the height: 1:1, 12:10, 4:3, 3:2, 16:9, 5:4, 2:1.
@@ -44,15 +43,10 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     # The plug-in decodes as soon as it opens a file.
     check_size(width, height, limits)
     with JpegXLImagePlugin.JXLImageFile(io.BytesIO(data)) as image:
-        exif = image.info.get("exif") or b""
-        start = min((at for at in (exif.find(b"II*\0"), exif.find(b"MM\0*")) if at >= 0), default=0)
-        icc = image.info.get("icc_profile") or None
-        metadata = Metadata(
-            # The decoder makes a profile where the file has none.
-            icc=None if icc is not None and says_srgb(icc) else icc,
-            exif=EXIF + exif[start:] if exif else None,
-            xmp=_xmp(data, limits),
-        )
+        metadata = replace(told(image.info), xmp=_xmp(data, limits))
+        # The decoder makes a profile where the file has none.
+        if metadata.icc is not None and says_srgb(metadata.icc):
+            metadata = replace(metadata, icc=None)
         yield Decoded(
             from_pillow(image), metadata, "JXL", (f"{bits} bits were read as 8",) if bits > 8 else ()
         )

@@ -23,7 +23,7 @@ class Limits:
     """Length of the file, looked up before it is read."""
     frames: int = 10_000
     """Frames of an animation, or pages of a TIFF."""
-    scans: int = 100
+    scans: int = 50
     """Scans of a progressive JPEG; each one costs a pass over the whole picture. Encoders write about ten."""
     blocks: int = 500_000
     """Chunks of a PNG, segments of a JPEG, boxes of an AVIF, tags of all pages of a TIFF."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from enhance_cli.errors import ReadError
+from enhance_cli.imaging.exif import PREFIX as EXIF
 from enhance_cli.imaging.limits import Limits
-from enhance_cli.imaging.picture import Metadata, Pixels
+from enhance_cli.imaging.picture import Metadata, Pixels, PngChunk
 
 # OpenCV would talk to stderr about odd tags.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -75,6 +77,18 @@ def from_pillow(image: Image.Image, icc: bytes | None = None) -> Samples:
             f"pixels of kind {image.mode} are not read; convert it to 8 or 16 bits of gray or RGB"
         )
     return split(np.array(image if image.mode == mode else image.convert(mode)))
+
+
+def told(info: Mapping[Any, Any], colour: tuple[PngChunk, ...] = ()) -> Metadata:
+    """ICC profile, EXIF and XMP that a plug-in of Pillow's kind found in a file."""
+    exif = info.get("exif") or None
+    if exif is not None:
+        # Some give the name of the block, some an offset, some the TIFF structure alone.
+        start = min((at for at in (exif.find(b"II*\0"), exif.find(b"MM\0*")) if at >= 0), default=0)
+        exif = EXIF + exif[start:]
+    return Metadata(
+        icc=info.get("icc_profile") or None, exif=exif, xmp=info.get("xmp") or None, colour=colour
+    )
 
 
 def split(pixels: NDArray[Any]) -> Samples:

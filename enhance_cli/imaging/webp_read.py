@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from PIL import Image
 
 from enhance_cli.errors import ReadError
-from enhance_cli.imaging.exif import PREFIX as EXIF
 from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.metadata import sane_dpi
 from enhance_cli.imaging.picture import Metadata
-from enhance_cli.imaging.samples import Decoded, check_size, from_pillow
+from enhance_cli.imaging.samples import Decoded, check_size, from_pillow, told
 
 
 def webp_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
@@ -22,11 +21,7 @@ def webp_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
         count: int = getattr(image, "n_frames", 1)
         limits.check("frames", count, f"the WebP holds {count} frames")
-        metadata = Metadata(
-            icc=image.info.get("icc_profile") or None,
-            exif=_named(image.info.get("exif")),
-            xmp=image.info.get("xmp") or None,
-        )
+        metadata = told(image.info)
         for number in range(count):
             image.seek(number)
             samples = from_pillow(image)
@@ -47,10 +42,6 @@ def _canvas(data: bytes) -> tuple[int, int]:
         sides = int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
         return sides[0] & 0x3FFF, sides[1] & 0x3FFF
     raise ReadError("the WebP is broken or cut off; get a complete copy")
-
-
-def _named(exif: bytes | None) -> bytes | None:
-    return EXIF + exif.removeprefix(EXIF) if exif else None
 
 
 def bmp_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from imaging.makers import chunk, png_with, saved, smooth
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from enhance_cli.imaging import exif as exifs
@@ -18,18 +19,6 @@ from enhance_cli.imaging.picture import Metadata, Picture
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 EXIF_FORMATS = ["PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIF", "JXL"]
-
-
-def smooth(height=48, width=64, channels=3, dtype=np.uint8):
-    y, x = np.mgrid[:height, :width]
-    planes = [x / width, y / height, (x + y) / (width + height)][:channels]
-    return (np.stack(planes, axis=2) * np.iinfo(dtype).max).astype(dtype)
-
-
-def saved(image, format="PNG", **how):
-    buffer = io.BytesIO()
-    image.save(buffer, format, **how)
-    return buffer.getvalue()
 
 
 def needed(format):
@@ -50,14 +39,9 @@ def exif_of(main, details=None, order="<", gps=None):
     return exifs.block(exifs.Exif(order, main | pointers, nested))
 
 
-def chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png_with(*chunks, pixels=None):
-    data = saved(Image.fromarray(smooth() if pixels is None else pixels))
-    at = data.index(b"IDAT") - 4
-    return data[:at] + b"".join(chunk(*one) for one in chunks) + data[at:]
+def png_of(*chunks, pixels=None):
+    """A PNG with some chunks, each given as its type and body."""
+    return png_with(*(chunk(*one) for one in chunks), pixels=pixels)
 
 
 # EXIF
@@ -188,7 +172,7 @@ def test_a_density_without_a_unit_stays_without_one():
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF"])
 def test_pixels_that_are_not_square_stay_so(format):
-    picture = read(png_with((b"pHYs", struct.pack(">IIB", 2, 1, 0))))
+    picture = read(png_of((b"pHYs", struct.pack(">IIB", 2, 1, 0))))
     assert picture.metadata.dpi is None
     back = read(encode(picture, format)).metadata
     assert (back.aspect, back.dpi) == ((2, 1), None)
@@ -238,7 +222,7 @@ TEXTS = (
 
 
 def test_text_of_a_png_is_carried_over_or_named():
-    picture = read(png_with(*TEXTS))
+    picture = read(png_of(*TEXTS))
     assert picture.metadata.text == TEXTS
     assert read(encode(picture, "PNG")).metadata.text == TEXTS
     assert losses(picture, "PNG") == ()
@@ -257,7 +241,7 @@ def test_profiles_that_imagemagick_writes_as_text_are_read():
         )
         for name, body in ((b"iptc", resource), (b"exif", exif))
     ]
-    metadata = read(png_with(*chunks)).metadata
+    metadata = read(png_of(*chunks)).metadata
     assert metadata.iptc == IPTC
     assert exifs.parse(metadata.exif).main[0x010F].raw == b"Maker\0"
     assert metadata.text == ()
@@ -281,7 +265,7 @@ def shown(picture):
 
 def test_gamma_and_primaries_of_a_png_are_carried_over_or_become_a_profile():
     chunks = (GAMA, (b"cHRM", struct.pack(">8I", *SWAPPED)))
-    picture = read(png_with(*chunks))
+    picture = read(png_of(*chunks))
     assert read(encode(picture, "PNG")).metadata.colour == chunks
     # Linear light with red and green the other way round.
     linear = smooth()[..., [1, 0, 2]] / 255
@@ -292,7 +276,7 @@ def test_gamma_and_primaries_of_a_png_are_carried_over_or_become_a_profile():
     assert losses(picture, "BMP") == (
         "BMP: no room for gamma and primaries, which are dropped: colours will change",
     )
-    converted = read(png_with(*chunks), options=ReadOptions(icc="srgb"))
+    converted = read(png_of(*chunks), options=ReadOptions(icc="srgb"))
     assert converted.metadata.colour == ()
     assert np.abs(converted.pixels - right).max() <= 0.55
 
@@ -306,7 +290,7 @@ def test_gamma_and_primaries_of_a_png_are_carried_over_or_become_a_profile():
     ],
 )
 def test_srgb_said_in_any_way_is_no_loss(chunks):
-    picture = read(png_with(*chunks))
+    picture = read(png_of(*chunks))
     assert read(encode(picture, "PNG")).metadata.colour == tuple(chunks)
     assert losses(picture, "JPEG") == losses(picture, "BMP") == ()
     assert read(encode(picture, "JPEG")).metadata.icc is None
@@ -315,7 +299,7 @@ def test_srgb_said_in_any_way_is_no_loss(chunks):
 @pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
 def test_hdr_is_kept_by_png_and_named(transfer, name):
     code = (b"cICP", bytes([9, transfer, 0, 1]))
-    picture = read(png_with(code))
+    picture = read(png_of(code))
     assert picture.warnings == (
         f"HDR ({name}): restored as if it were an ordinary picture, so look at the result",
     )
@@ -326,7 +310,7 @@ def test_hdr_is_kept_by_png_and_named(transfer, name):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_profile_can_be_converted(dtype):
     """Display P3 with 16 bits: a colour that sRGB holds comes out as Little CMS says."""
-    wide = read(png_with((b"cICP", b"\x0c\x0d\0\1")))
+    wide = read(png_of((b"cICP", b"\x0c\x0d\0\1")))
     profile = read(encode(wide, "TIFF")).metadata.icc
     calm = smooth(dtype=dtype) // 2 + np.iinfo(dtype).max // 4
     picture = Picture(calm, metadata=Metadata(icc=profile))
@@ -345,7 +329,7 @@ def test_a_profile_can_be_converted(dtype):
 
 def test_gray_profiles_can_be_converted():
     chunks = (GAMA,)
-    gray = read(png_with(*chunks, pixels=smooth()[..., 0]), options=ReadOptions(icc="srgb"))
+    gray = read(png_of(*chunks, pixels=smooth()[..., 0]), options=ReadOptions(icc="srgb"))
     linear = smooth(channels=1) / 255
     right = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055) * 255
     assert gray.gray and np.abs(gray.pixels - right).max() <= 0.55

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from imaging.makers import noise, saved, smooth
 from PIL import Image
 
 from enhance_cli.errors import ReadError
@@ -18,23 +19,6 @@ from enhance_cli.imaging.picture import Picture
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)
 CORNERS[:8, :8], CORNERS[:8, 16:], CORNERS[8:, :8] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-
-
-def saved(image, format="PNG", **how):
-    buffer = io.BytesIO()
-    image.save(buffer, format, **how)
-    return buffer.getvalue()
-
-
-def noise(shape, dtype=np.uint8, seed=0):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
-
-
-def smooth(height=48, width=64, channels=3, dtype=np.uint8):
-    """A picture that lossy formats keep almost as it is."""
-    y, x = np.mgrid[:height, :width]
-    planes = [x / width, y / height, (x + y) / (width + height)][:channels]
-    return (np.stack(planes, axis=2) * np.iinfo(dtype).max).astype(dtype)
 
 
 def message_of(source, **how):

@@ -1,12 +1,12 @@
 """Files of every family that other programs read: kinds, small damages, frames and pages."""
 
 import io
-import struct
 import zlib
 
 import numpy as np
 import pytest
 import tifffile
+from imaging.makers import chunk, noise, png_with, saved, smooth
 from PIL import Image, ImageCms
 
 from enhance_cli.errors import ReadError, WriteError
@@ -25,22 +25,6 @@ from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.picture import Metadata, Picture
 
 
-def saved(image, format="PNG", **how):
-    buffer = io.BytesIO()
-    image.save(buffer, format, **how)
-    return buffer.getvalue()
-
-
-def noise(shape, dtype=np.uint8, seed=0):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
-
-
-def smooth(height=48, width=64, channels=3, dtype=np.uint8):
-    y, x = np.mgrid[:height, :width]
-    planes = [x / width, y / height, (x + y) / (width + height)][:channels]
-    return (np.stack(planes, axis=2) * np.iinfo(dtype).max).astype(dtype)
-
-
 def tiff(pixels, **how):
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, **how)
@@ -48,17 +32,6 @@ def tiff(pixels, **how):
 
 
 # PNG
-
-
-def chunk(kind, body, crc=None):
-    crc = zlib.crc32(kind + body) if crc is None else crc
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", crc)
-
-
-def png_with(*chunks):
-    data = saved(Image.fromarray(smooth()))
-    at = data.index(b"IDAT") - 4
-    return data[:at] + b"".join(chunks) + data[at:]
 
 
 def test_a_png_with_a_large_text_or_profile_is_read():

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+from imaging.makers import chunk
 from PIL import Image
 
 from enhance_cli.errors import ReadError, UsageError
@@ -14,10 +15,6 @@ from enhance_cli.imaging.files import Limits, ReadOptions, read, read_frames
 
 SECONDS = 5.0
 """Each of these took from 7 seconds to minutes."""
-
-
-def chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png16_parts(side=30):

@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 import tifffile
+from imaging.makers import saved, smooth
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from enhance_cli.imaging.files import (
@@ -16,19 +17,6 @@ from enhance_cli.imaging.metadata import for_size, profile_fits, with_fitting_pr
 from enhance_cli.imaging.picture import Metadata, Picture
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def saved(image, format="PNG", **how):
-    buffer = io.BytesIO()
-    image.save(buffer, format, **how)
-    return buffer.getvalue()
-
-
-def smooth(height=48, width=64, channels=3, dtype=np.uint8):
-    """A picture that lossy formats keep almost as it is."""
-    y, x = np.mgrid[:height, :width]
-    planes = [x / width, y / height, (x + y) / (width + height)][:channels]
-    return (np.stack(planes, axis=2) * np.iinfo(dtype).max).astype(dtype)
 
 
 def exif_block(**details):

@@ -1,7 +1,8 @@
 import errno
-import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -9,34 +10,44 @@ from enhance_cli.errors import ExistsError, WriteError
 from enhance_cli.imaging import publish
 from enhance_cli.imaging.publish import atomic, write_atomic
 
+WRITER = """
+import sys
+from pathlib import Path
+from enhance_cli.errors import ExistsError
+from enhance_cli.imaging.publish import atomic
 
-def _write_at_once(path, number, start, results):
-    try:
-        with atomic(path, overwrite=False) as file:
-            file.write(b"%d" % number * 1000)
-            # All have looked, none has a name yet.
-            start.wait()
-        results.put((number, "written"))
-    except ExistsError as error:
-        results.put((number, str(error)))
+try:
+    with atomic(Path(sys.argv[1]), overwrite=False) as file:
+        file.write(sys.argv[2].encode() * 1000)
+        print("has looked", flush=True)
+        sys.stdin.readline()
+    print("written")
+except ExistsError as error:
+    print(error)
+"""
 
 
-@pytest.mark.parametrize("attempt", range(5))
+@pytest.mark.parametrize("attempt", range(3))
 def test_of_several_processes_one_publishes_and_the_others_say_so(tmp_path, attempt):
-    context = multiprocessing.get_context("fork")
-    path, start, results = tmp_path / "a.png", context.Barrier(4), context.Queue()
+    path = tmp_path / "a.png"
     processes = [
-        context.Process(target=_write_at_once, args=(path, number, start, results)) for number in range(4)
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
     ]
+    # All have looked, none has a name yet.
+    assert [process.stdout.readline() for process in processes] == ["has looked\n"] * 4
     for process in processes:
-        process.start()
-    told = [results.get(timeout=60) for _ in processes]
-    for process in processes:
-        process.join()
-    winners = [number for number, text in told if text == "written"]
-    assert len(winners) == 1
-    assert path.read_bytes() == b"%d" % winners[0] * 1000
-    assert all("appeared while it was being made" in text for _, text in told if text != "written")
+        process.stdin.write("\n")
+        process.stdin.flush()
+    told = [process.communicate()[0].strip() for process in processes]
+    assert told.count("written") == 1
+    assert path.read_bytes() == str(told.index("written")).encode() * 1000
+    assert all("appeared while it was being made" in text for text in told if text != "written")
     assert os.listdir(tmp_path) == ["a.png"]
 
 
