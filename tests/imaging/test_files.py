@@ -1,5 +1,7 @@
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -118,3 +120,9 @@ def test_what_is_still_being_written_is_no_leftover(tmp_path):
         file.write(b"whole")
     assert os.listdir(tmp_path) == ["a.png"]
     assert (tmp_path / "a.png").read_bytes() == b"whole"
+
+
+def test_packages_for_single_formats_are_imported_when_needed():
+    code = "import sys; import enhance_cli.imaging.files; print(*{'pillow_heif', 'pillow_jxl'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
