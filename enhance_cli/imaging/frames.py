@@ -11,9 +11,13 @@ from enhance_cli.imaging import heif, pnm
 from enhance_cli.imaging.decode import Frame
 from enhance_cli.imaging.encode import EncodeOptions, arguments, as_image, samples
 from enhance_cli.imaging.formats import FORMATS, check_fits, keeps_gray, kept_metadata
+from enhance_cli.imaging.limits import DEFAULT_MAX_PIXELS
 from enhance_cli.imaging.picture import Metadata, Pixels
 from enhance_cli.imaging.png import apng_pieces
 from enhance_cli.imaging.tiff import tiff_pages
+
+MAX_HELD_PIXELS = 4 * DEFAULT_MAX_PIXELS
+"""Pixels of all frames of an animation that is written at once (WebP, GIF, AVIF)."""
 
 
 def encode_frames(
@@ -47,7 +51,21 @@ def encode_frames(
         shape = samples(picture, format).shape
         pixels = ((_alike(samples(frame.picture, format), shape), frame.milliseconds or 0) for frame in every)
         return apng_pieces(pixels, first.count, first.loops, metadata, options.png_level)
-    return iter([_animation(list(every), format, metadata, options)])
+    return iter([_animation(_held(every, format), format, metadata, options)])
+
+
+def _held(frames: Iterable[Frame], format: str) -> list[Frame]:
+    """All frames; WriteError where they would take too much memory."""
+    held, n_pixels = [], 0
+    for frame in frames:
+        n_pixels += frame.picture.width * frame.picture.height
+        if n_pixels > MAX_HELD_PIXELS:
+            raise WriteError(
+                f"all frames of a {FORMATS[format].title} have to be in memory at once, and these have more than "
+                f"{MAX_HELD_PIXELS} pixels: write PNG, which takes them one by one"
+            )
+        held.append(frame)
+    return held
 
 
 def _alike(pixels: Pixels, shape: tuple[int, ...]) -> Pixels:

@@ -123,6 +123,6 @@ def test_what_is_still_being_written_is_no_leftover(tmp_path):
 
 
 def test_packages_for_single_formats_are_imported_when_needed():
-    code = "import sys; import enhance_cli.imaging.files; print(*{'pillow_heif', 'pillow_jxl'} & set(sys.modules))"
+    code = "import sys, enhance_cli.imaging.files; print(*{'pillow_heif', 'pillow_jxl'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
