@@ -61,7 +61,7 @@ def _held(frames: Iterable[Frame], format: str) -> list[Frame]:
         n_pixels += frame.picture.width * frame.picture.height
         if n_pixels > MAX_HELD_PIXELS:
             raise WriteError(
-                f"all frames of a {FORMATS[format].title} have to be in memory at once, and these have more than "
+                f"the frames of a {FORMATS[format].title} have to be in memory at once, these make more than "
                 f"{MAX_HELD_PIXELS} pixels: write PNG, which takes them one by one"
             )
         held.append(frame)
