@@ -28,6 +28,12 @@ _JFIF = np.array(
 )
 _JFIF_OFFSET = np.array([0.0, 128.0, 128.0]) / 255
 
+SRGB_TO_D50 = np.array(
+    [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]], np.float64
+)
+"""Linear sRGB to XYZ of ICC's white, adapted by Bradford's matrix (its columns are sRGB's colorants)."""
+_D50 = np.array([0.9642, 1.0, 0.8249])
+
 
 def to_float(pixels: Pixels) -> Plane:
     """Bring uint8 or uint16 pixels to float32 in [0, 1]."""
@@ -72,6 +78,23 @@ def jpeg_ycbcr(rgb: Floats) -> Floats:
 def from_jpeg_ycbcr(ycbcr: Floats) -> Floats:
     """Undo `jpeg_ycbcr`; the result is not clipped."""
     return _undo(ycbcr, _JFIF, _JFIF_OFFSET)
+
+
+def lab_to_srgb(lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take CIE L*a*b* of illuminant D50 (L in 0..100) to sRGB; the result is not clipped (IEC 61966-2-1)."""
+    y = (lab[..., :1] + 16) / 116
+    f = np.concatenate([y + lab[..., 1:2] / 500, y, y - lab[..., 2:3] / 200], axis=2)
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * _D50
+    return srgb_encoded(
+        _affine(xyz.astype(np.float32), np.linalg.inv(SRGB_TO_D50).astype(np.float64), np.zeros(3))
+    )
+
+
+def srgb_encoded(linear: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Linear light to the values of sRGB, 1 to 1; what lies below 0 is mirrored."""
+    size = np.abs(linear)
+    curved = 1.055 * np.power(size, 1 / 2.4) - 0.055
+    return np.copysign(np.where(size <= 0.0031308, 12.92 * size, curved), linear).astype(np.float32)
 
 
 def _affine(x: Floats, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Floats:

@@ -2,42 +2,109 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import warnings
-from dataclasses import replace
-from functools import cache
-from io import BytesIO
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 from enhance_cli.errors import ReadError
+from enhance_cli.imaging import gif_read, heif, jpeg_file, jxl, png_read, pnm, tiff_read, webp_read
 from enhance_cli.imaging import metadata as carried
-from enhance_cli.imaging.jpeg import quality_from_tables
+from enhance_cli.imaging.formats import FORMATS
+from enhance_cli.imaging.icc import Profile, to_srgb
+from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.picture import Picture
-from enhance_cli.imaging.samples import Samples, samples_of
+from enhance_cli.imaging.samples import Decoded, Samples, levelled, unused_bits
 
-DEFAULT_MAX_PIXELS = 89_478_485
-"""Pictures with more pixels are refused (Pillow's own limit): a small file can claim any size."""
+_HEAD_BYTES = 64
+_READERS: dict[str, Callable[[bytes, Limits], Iterator[Decoded]]] = {
+    "PNG": png_read.frames,
+    "JPEG": jpeg_file.frames,
+    "WEBP": webp_read.webp_frames,
+    "TIFF": tiff_read.frames,
+    "BMP": webp_read.bmp_frames,
+    "PPM": pnm.frames,
+    "GIF": gif_read.frames,
+    "AVIF": heif.avif_frames,
+    "HEIF": heif.heic_frames,
+    "JXL": jxl.frames,
+}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+# Pictures that are known, but not read.
+_OTHERS = {
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xffO\xffQ": "JPEG 2000",
+    b"8BPS": "Photoshop",
+    b"%PDF": "PDF",
+    b"v/1\x01": "OpenEXR",
+    b"#?RADIANCE": "Radiance HDR",
+    b"FUJIFILMCCD-RAW": "a camera's raw data",
+    b"qoif": "QOI",
+}
 
-# The size is checked here for every file; Pillow's own check is a warning at one size, an error at another.
-Image.MAX_IMAGE_PIXELS = None
 
-# Among all that Pillow knows there are formats that start other programs (EPS): only pictures are read.
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "AVIF", "HEIF", "JXL")
-_SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+@dataclass(frozen=True)
+class ReadOptions:
+    """What is done with a picture on the way in, beside decoding."""
+
+    limits: Limits = field(default_factory=Limits)
+    white_level: float | None = None
+    """Stored value that is white, where it is not the largest one: 1023 for 10 bits in 16."""
+    black_level: float = 0.0
+    """Stored value that is black."""
+    icc: Profile = "keep"
+    strip: carried.Strip = "none"
 
 
-def read(source: Path | bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
-    """Decode a file (or its bytes) into an upright picture with its metadata.
+@dataclass(frozen=True)
+class Frame:
+    """One frame of an animation, or one page."""
+
+    picture: Picture
+    milliseconds: float | None
+    """How long it is shown; None for a page."""
+    loops: int
+    """How often the animation is shown, 0 for ever."""
+    count: int
+    """Frames of the file; of a stream of PNM pictures 2 if there is more than one."""
+
+
+def read(
+    source: Path | bytes, *, max_pixels: int | None = None, options: ReadOptions | None = None
+) -> Picture:
+    """Decode a file (or its bytes) into an upright picture with its metadata; of several frames the first.
 
     Bit depth, channels and transparency are the file's. Safe to call from several threads. Raises ReadError
-    for what is missing, empty, broken, cut off, larger than `max_pixels`, or no picture.
+    for what is missing, empty, broken, cut off, larger than the limits (`max_pixels` is that of `options` by
+    default), or no picture.
     """
+    frame = next(read_frames(source, max_pixels=max_pixels, options=options))
+    if frame.count < 2:
+        return frame.picture
+    how_many = "several frames" if frame.picture.format == "PPM" else f"{frame.count} frames"
+    note = f"holds {how_many}: only the first one is used"
+    return replace(frame.picture, warnings=(note, *frame.picture.warnings))
+
+
+def read_frames(
+    source: Path | bytes, *, max_pixels: int | None = None, options: ReadOptions | None = None
+) -> Iterator[Frame]:
+    """All frames of an animation, as they look on the screen, or all pages; each is decoded when asked for.
+
+    Reduced copies and masks of a TIFF are no pages. Raises ReadError as `read` does.
+    """
+    options = options or ReadOptions()
+    if max_pixels is not None:
+        options = replace(options, limits=replace(options.limits, pixels=max_pixels))
     name = str(source) if isinstance(source, Path) else "input data"
-    data = _bytes_of(source) if isinstance(source, Path) else source
+    data = bytes_of(source, options.limits) if isinstance(source, Path) else source
     try:
-        return _decoded(data, max_pixels)
+        for found in _decoded(data, options.limits):
+            yield Frame(_picture(found, options), found.milliseconds, found.loops, found.count)
     except ReadError as error:
         raise ReadError(f"{name}: {error}") from error
     except MemoryError as error:
@@ -45,83 +112,116 @@ def read(source: Path | bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pictu
     # On broken files Pillow's plug-ins raise nearly anything: OSError, SyntaxError, struct.error ...
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ReadError(f"{name}: broken or cut off ({reason}); get a complete copy") from error
+        title = FORMATS[_format_of(data[:_HEAD_BYTES])].title
+        raise ReadError(f"{name}: {title}, broken or cut off ({reason}); get a complete copy") from error
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path, limits: Limits | None = None) -> bytes:
+    """The bytes of a picture file. Raises ReadError, before they are read, for what is none or too long."""
+    limits = limits or Limits()
     try:
-        return path.read_bytes()
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise ReadError(f"{path}: this is a folder, not a picture")
+        if not stat.S_ISREG(mode):
+            raise ReadError(f"{path}: a pipe or device, not a file; give - and feed it to standard input")
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+            if head:
+                _format_of(head)
+            size = os.fstat(file.fileno()).st_size
+            limits.check("file_bytes", size, f"{size} bytes")
+            file.seek(0)
+            return file.read(limits.file_bytes + 1)
     except FileNotFoundError as error:
         raise ReadError(f"{path}: no such file; check the path") from error
-    except IsADirectoryError as error:
-        raise ReadError(f"{path}: this is a folder, not a picture") from error
     except PermissionError as error:
         raise ReadError(f"{path}: no permission to read it") from error
+    except ReadError as error:
+        text = str(error)
+        raise ReadError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from error
     except (OSError, ValueError) as error:
         raise ReadError(f"{path}: cannot be read ({error})") from error
 
 
-def _decoded(data: bytes, max_pixels: int) -> Picture:
-    image = _opened(data)
-    _check_size(image, max_pixels)
-    notes = _frames(image)
-    if image.format == "PNG":
-        # EXIF and XMP may follow the pixels in a PNG; elsewhere they are known now.
-        image.load()
-    # Both decoders of TIFF turn the pixels themselves.
-    orientation = 1 if image.format == "TIFF" else carried.orientation_of(image)
-    metadata, lost = carried.collect(image)
-    samples = _turned(samples_of(image, data), orientation)
-    height, width, channels = samples.colour.shape
-    metadata = carried.for_size(metadata, width, height)
-    if metadata.icc is not None and not samples.managed and not carried.profile_fits(metadata.icc, channels):
-        lost.append("the ICC profile does not fit the pixels and was dropped")
-    return Picture(
-        pixels=samples.colour,
-        alpha=samples.alpha,
-        metadata=carried.with_fitting_profile(metadata, channels),
-        format="JPEG" if image.format == "MPO" else str(image.format),
-        jpeg_quality=_quality(image),
-        jpeg_subsampling=_subsampling(image),
-        warnings=(*notes, *lost, *samples.warnings),
-    )
-
-
-def _opened(data: bytes) -> ImageFile.ImageFile:
-    """A file whose header has been read. Raises ReadError if it is empty or not one of `_FORMATS`."""
+def _decoded(data: bytes, limits: Limits) -> Iterator[Decoded]:
+    """The frames of a file. Raises ReadError if it is empty or no picture."""
     if not data:
         raise ReadError("the file is empty")
+    limits.check("file_bytes", len(data), f"{len(data)} bytes")
+    format = _format_of(data[:_HEAD_BYTES])
+    if (missing := FORMATS[format].missing) is not None:
+        raise ReadError(missing)
     # A filter, not `catch_warnings`, which is not safe with threads.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    try:
-        return Image.open(BytesIO(data), formats=_known_formats())
-    except UnidentifiedImageError as error:
-        if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            raise ReadError(
-                "a broken TIFF, or one whose samples are not 8 or 16 bits of gray or RGB; "
-                "convert it to 16 bits per channel"
-            ) from error
-        raise ReadError("not a picture, or cut off; PNG, JPEG, WebP, TIFF, BMP and PNM are read") from error
+    return _READERS[format](data, limits)
 
 
-@cache
-def _known_formats() -> tuple[str, ...]:
-    Image.init()
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
+def _format_of(head: bytes) -> str:
+    """The format that a file begins like: a key of `FORMATS`. Raises ReadError if it is none."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "TIFF"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith(b"BM") or int.from_bytes(head[:4], "little") in (12, 40, 52, 56, 64, 108, 124):
+        return "BMP"
+    if head[:1] == b"P" and head[1:2] in b"1234567Ff" and head[2:3] in b" \t\r\n#":
+        return "PPM"
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")):
+        return "JXL"
+    if head[4:8] == b"ftyp":
+        brands = {head[at : at + 4] for at in range(8, min(len(head), int.from_bytes(head[:4], "big")), 4)}
+        if brands & {b"avif", b"avis"}:
+            return "AVIF"
+        if brands & _HEIC_BRANDS:
+            return "HEIF"
+        if b"crx " in brands:
+            raise ReadError("a camera's raw data are not read; develop it to 16-bit TIFF or PNG first")
+    for start, title in _OTHERS.items():
+        if head.startswith(start):
+            raise ReadError(f"{title} is not read; convert it to PNG or TIFF first")
+    titles = ", ".join(format.title for format in FORMATS.values())
+    raise ReadError(f"not a picture, or cut off; {titles} are read")
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    width, height = image.size
-    if width * height > max_pixels:
-        raise ReadError(
-            f"{width}x{height} makes {width * height} pixels, more than the limit of {max_pixels}; "
-            "raise it with --max-pixels"
-        )
-
-
-def _frames(image: Image.Image) -> list[str]:
-    frames = getattr(image, "n_frames", 1)
-    return [f"holds {frames} frames: only the first one is used"] if frames > 1 else []
+def _picture(found: Decoded, options: ReadOptions) -> Picture:
+    """One frame, upright, with its metadata and what `options` ask for."""
+    height, width = found.samples.colour.shape[:2]
+    metadata, turn, notes = carried.settled(found.metadata, width, height)
+    samples = _turned(found.samples, turn)
+    channels = samples.colour.shape[2]
+    lost = [*found.warnings, *notes]
+    if metadata.icc is not None and not samples.managed and not carried.profile_fits(metadata.icc, channels):
+        lost.append("the ICC profile does not fit the pixels and was dropped")
+    metadata = carried.with_fitting_profile(metadata, channels)
+    if samples.managed:
+        metadata = replace(metadata, icc=None, colour=())
+    if options.white_level is not None or options.black_level:
+        white = options.white_level or float(np.iinfo(samples.colour.dtype).max)
+        if white <= options.black_level:
+            raise ReadError(f"white level {white:g} is not above black level {options.black_level:g}")
+        samples = levelled(samples, options.black_level, white)
+    elif (note := unused_bits(samples.colour)) is not None:
+        lost.append(note)
+    colour = samples.colour
+    if options.icc == "srgb":
+        colour, metadata, note = to_srgb(colour, metadata)
+        lost += [note] if note else []
+    return Picture(
+        pixels=colour,
+        alpha=samples.alpha,
+        metadata=carried.stripped(metadata, options.strip),
+        format=found.format,
+        jpeg_quality=found.jpeg_quality,
+        jpeg_subsampling=found.jpeg_subsampling,
+        warnings=(*lost, *samples.warnings),
+    )
 
 
 def _turned(samples: Samples, orientation: int) -> Samples:
@@ -139,17 +239,3 @@ def _turned(samples: Samples, orientation: int) -> Samples:
     turn = turns[orientation]
     alpha = None if samples.alpha is None else np.ascontiguousarray(turn(samples.alpha))
     return replace(samples, colour=np.ascontiguousarray(turn(samples.colour)), alpha=alpha)
-
-
-def _quality(image: Image.Image) -> int | None:
-    if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.quantization:
-        return None
-    return quality_from_tables(image.quantization)
-
-
-def _subsampling(image: Image.Image) -> str | None:
-    if not isinstance(image, JpegImagePlugin.JpegImageFile):
-        return None
-    if image.mode == "L":
-        return "gray"
-    return _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(image))

@@ -32,13 +32,14 @@ _ROUNDING, _STRAY = 0.4, 0.05
 _LARGEST_STEP = 2.0
 
 
-def quality_from_tables(tables: dict[int, list[int]]) -> int:
-    """libjpeg quality 1..100 whose luma table lies nearest to the first of `tables` (row by row, 64 steps).
+def quality_from_tables(tables: dict[int, list[int]], luma: int | None = None) -> int:
+    """libjpeg quality 1..100 whose luma table lies nearest to one of `tables` (row by row, 64 steps).
 
-    Exact for libjpeg's own tables; other encoders' get the quality of least absolute difference.
+    `luma`: number of the table that the luma uses, by default the first. Exact for libjpeg's own tables;
+    other encoders' get the quality of least absolute difference.
     """
-    luma = np.asarray(tables[min(tables)])
-    return 1 + int(np.abs(_steps() - luma).sum(axis=1).argmin())
+    steps = np.asarray(tables[luma if luma in tables else min(tables)])
+    return 1 + int(np.abs(_steps() - steps).sum(axis=1).argmin())
 
 
 def _steps() -> NDArray[np.int64]:

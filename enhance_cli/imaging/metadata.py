@@ -1,62 +1,88 @@
-"""What travels with the pixels: ICC profile, EXIF, XMP, resolution."""
+"""What travels with the pixels: ICC profile, EXIF, XMP, IPTC, text, resolution."""
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
-from typing import Any
+from typing import Literal
 
-from PIL import ExifTags, Image, TiffImagePlugin
-
+from enhance_cli.imaging import exif as exifs
+from enhance_cli.imaging import xmp as packets
+from enhance_cli.imaging.ifd import fractions, numbers
 from enhance_cli.imaging.picture import Metadata
 
-_EXIF_IFD, _GPS_IFD, _INTEROP_IFD = ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
-_ORIENTATION, _X_RESOLUTION = 0x0112, 0x011A
-_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
+Strip = Literal["none", "gps", "all"]
+"""What is left out on purpose: nothing, the position, or all but resolution and colour tags."""
 
-# Tags of IFD0 that describe how the file stores its pixels (TIFF 6.0), or hold what is carried elsewhere.
-_STRUCTURAL = frozenset(
-    {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290}
-    | {291, 292, 293, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 330, 332, 333, 334, 336, 338, 339}
-    | {340, 341, 342, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675}
-)
-
-_XMP_WIDTH = re.compile(rb"""((?:exif:PixelXDimension|tiff:ImageWidth)(?:\s*=\s*["']|>)\s*)\d+""")
-_XMP_HEIGHT = re.compile(rb"""((?:exif:PixelYDimension|tiff:ImageLength)(?:\s*=\s*["']|>)\s*)\d+""")
-_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)\d+""")
+_X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+_UNITS_PER_INCH = {2: 1.0, 3: 2.54}
+_TRANSFERS = {16: "PQ", 18: "HLG"}
 
 
-def orientation_of(image: Image.Image) -> int:
-    """EXIF (or XMP) orientation 1..8 of an opened file; 1 where there is none or it makes no sense."""
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    # Broken EXIF blocks make Pillow raise nearly anything; they must not cost the picture.
-    except Exception:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+def settled(found: Metadata, width: int, height: int) -> tuple[Metadata, int, list[str]]:
+    """Metadata as a file of `width` x `height` stored pixels has it, made ready for the upright picture.
+
+    Returns it with thumbnail and orientation gone and sizes corrected, the orientation 1..8 to apply, and
+    warnings about what is broken or cannot be kept.
+    """
+    warnings: list[str] = []
+    block, turn, dpi = None, 1, found.dpi
+    if found.exif is not None:
+        try:
+            exif = exifs.parse(found.exif)
+            turn = exif.orientation
+            if exif.broken:
+                warnings.append(f"{exif.broken} tags of the EXIF block are broken and were dropped")
+            dpi = dpi or (None if found.aspect else _dpi(exif))
+            block = exifs.block(exifs.upright(exif, width, height))
+        except ValueError:
+            warnings.append("the EXIF block is broken and was dropped")
+    packet = found.xmp
+    if packet is not None:
+        turn = packets.orientation_of(packet) if found.exif is None else turn
+        if turn != 1 and (b"mwg-rs:" in packet or b"MPReg:" in packet):
+            warnings.append("regions (faces) named in the XMP were not turned with the picture")
+        packet, companions = packets.without_companions(packets.upright(packet))
+        warnings += [f"the {what} is not carried over; its tags were removed" for what in companions]
+    size = (height, width) if turn >= 5 else (width, height)
+    turned = replace(found, exif=block, xmp=packet, dpi=sane_dpi(dpi), size=size)
+    if turn >= 5:
+        dpi, aspect = turned.dpi, turned.aspect
+        turned = replace(turned, dpi=dpi and dpi[::-1], aspect=aspect and aspect[::-1])
+    return for_size(turned, *size), turn, warnings + _hdr(found)
 
 
-def collect(image: Image.Image) -> tuple[Metadata, list[str]]:
-    """Metadata of an opened file, upright and without thumbnail, and warnings about what is broken."""
-    exif, warnings = None, []
-    try:
-        exif = _block(image.getexif())
-    except Exception:
-        warnings.append("the EXIF block is broken and was dropped")
-    icc = image.info.get("icc_profile") or None
-    return Metadata(icc=icc, exif=exif, xmp=_xmp(image), dpi=_dpi(image)), warnings
+def _hdr(metadata: Metadata) -> list[str]:
+    transfer = next((_TRANSFERS.get(body[1]) for kind, body in metadata.colour if kind == b"cICP"), None)
+    if transfer is None:
+        return []
+    return [f"HDR ({transfer}): restored as if it were an ordinary picture, so look at the result"]
 
 
 def for_size(metadata: Metadata, width: int, height: int) -> Metadata:
-    """The same metadata for a picture of `width` x `height`: sizes given in EXIF and XMP are corrected."""
+    """The same metadata for a picture of `width` x `height`: what counts pixels in EXIF and XMP follows."""
     exif, xmp = metadata.exif, metadata.xmp
     if exif is not None:
-        exif = _resized(exif, width, height)
+        exif = exifs.block(exifs.resized(exifs.parse(exif), width, height, metadata.size))
     if xmp is not None:
-        xmp = _XMP_WIDTH.sub(rb"\g<1>%d" % width, xmp)
-        xmp = _XMP_HEIGHT.sub(rb"\g<1>%d" % height, xmp)
-    return replace(metadata, exif=exif, xmp=xmp)
+        xmp = packets.resized(xmp, width, height, metadata.size)
+    return replace(metadata, exif=exif, xmp=xmp, size=(width, height))
+
+
+def stripped(metadata: Metadata, strip: Strip) -> Metadata:
+    """The same metadata without what `strip` names; ICC profile and other colour tags always stay."""
+    if strip == "none":
+        return metadata
+    if strip == "all":
+        kept = {name: getattr(metadata, name) for name in ("icc", "colour", "dpi", "aspect", "size")}
+        return Metadata(**kept)
+    exif, xmp = metadata.exif, metadata.xmp
+    return replace(
+        metadata,
+        exif=None if exif is None else exifs.block(exifs.without_gps(exifs.parse(exif))),
+        xmp=None if xmp is None else packets.without_gps(xmp),
+        text=tuple(chunk for chunk in metadata.text if not chunk[1].lower().startswith(b"exif:gps")),
+    )
 
 
 def profile_fits(icc: bytes, channels: int) -> bool:
@@ -71,61 +97,22 @@ def with_fitting_profile(metadata: Metadata, channels: int) -> Metadata:
     return replace(metadata, icc=None)
 
 
-def exif_tags(exif: bytes) -> dict[int, Any]:
-    """IFD0 of an EXIF block, its nested directories as dicts: what a TIFF directory takes."""
-    block = Image.Exif()
-    block.load(exif)
-    return _tags(block)
+def exif_dpi(exif: bytes) -> tuple[float, float] | None:
+    """Dots per inch that an EXIF block tells."""
+    return sane_dpi(_dpi(exifs.parse(exif)))
 
 
-def _tags(exif: Image.Exif) -> dict[int, Any]:
-    tags = {tag: exif[tag] for tag in exif if tag not in _STRUCTURAL}
-    for tag in (_EXIF_IFD, _GPS_IFD):
-        if tag in tags:
-            tags[tag] = dict(exif.get_ifd(tag))
-    if _INTEROP_IFD in tags.get(_EXIF_IFD, {}):
-        tags[_EXIF_IFD][_INTEROP_IFD] = dict(exif.get_ifd(_INTEROP_IFD))
-    return tags
-
-
-def _block(exif: Image.Exif) -> bytes | None:
-    """An EXIF block of the descriptive tags alone, upright and without the thumbnail."""
-    tags = _tags(exif)
-    if _ORIENTATION in tags:
-        tags[_ORIENTATION] = 1
-    return _packed(tags) if tags else None
-
-
-def _packed(tags: dict[int, Any]) -> bytes:
-    block = Image.Exif()
-    block.update(tags)
-    return bytes(block.tobytes())
-
-
-def _resized(exif: bytes, width: int, height: int) -> bytes:
-    tags = exif_tags(exif)
-    details = tags.get(_EXIF_IFD, {})
-    if _PIXEL_WIDTH not in details and _PIXEL_HEIGHT not in details:
-        return exif
-    details.update({_PIXEL_WIDTH: width, _PIXEL_HEIGHT: height})
-    return _packed(tags)
-
-
-def _xmp(image: Image.Image) -> bytes | None:
-    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", xmp) if isinstance(xmp, bytes) and xmp else None
-
-
-def _dpi(image: Image.Image) -> tuple[float, float] | None:
+def sane_dpi(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
     """Dots per inch, unless they make no sense (JPEG holds whole numbers up to 65535)."""
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and _X_RESOLUTION not in image.tag_v2:
-        # Pillow says 1 where a TIFF says nothing.
+    if dpi is None or not all(math.isfinite(value) and 1 <= value <= 65_535 for value in dpi):
         return None
-    try:
-        x, y = (float(value) for value in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+    return dpi
+
+
+def _dpi(exif: exifs.Exif) -> tuple[float, float] | None:
+    unit = numbers(exif.main.get(_RESOLUTION_UNIT), exif.order) or (2,)
+    x = fractions(exif.main.get(_X_RESOLUTION), exif.order)
+    y = fractions(exif.main.get(_Y_RESOLUTION), exif.order) or x
+    if not x or unit[0] not in _UNITS_PER_INCH:
         return None
-    sane = all(math.isfinite(value) and 1 <= value <= 65_535 for value in (x, y))
-    return (x, y) if sane else None
+    return float(x[0]) * _UNITS_PER_INCH[unit[0]], float(y[0]) * _UNITS_PER_INCH[unit[0]]

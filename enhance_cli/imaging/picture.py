@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 Plane = NDArray[np.float32]
+PngChunk = tuple[bytes, bytes]
+"""Type (four letters) and body."""
+
+
+def keyword_of(body: bytes) -> str:
+    """The keyword of a PNG's text chunk, fit to be shown: one line of printable characters."""
+    keyword = body[:79].partition(b"\0")[0].decode("latin-1")
+    return "".join(letter if letter.isprintable() else "?" for letter in keyword)
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,18 @@ class Metadata:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     """Dots per inch, (x, y)."""
+    aspect: tuple[int, int] | None = None
+    """(x, y) density without a unit, where the two differ: pixels are not square."""
+    iptc: bytes | None = None
+    """IPTC-IIM records: headline, keywords, rights."""
+    comment: bytes | None = None
+    """Comment of a JPEG or GIF, in an encoding that the file does not tell."""
+    text: tuple[PngChunk, ...] = ()
+    """Text chunks of a PNG."""
+    colour: tuple[PngChunk, ...] = ()
+    """PNG chunks that say what colours the samples mean beside the ICC profile: gAMA, cHRM, sRGB, cICP."""
+    size: tuple[int, int] | None = field(default=None, compare=False)
+    """(width, height) in which EXIF and XMP count pixels, where it is known."""
 
 
 @dataclass(frozen=True)

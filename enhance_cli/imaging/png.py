@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_cli.imaging.iptc import resources_of
 from enhance_cli.imaging.picture import Metadata, Pixels
 
 try:
@@ -39,17 +41,52 @@ def png_pieces(bands: Iterable[Pixels], height: int, metadata: Metadata, level: 
     `bands`: (h, W, 1..4) from top to bottom, `height` rows in all; one is asked for when those before it are
     through. `level`: 0..9 as zlib's; 1 and 2 go through ISA-L where it is installed.
     """
+    bands = iter(bands)
+    first = next(bands, None)
+    if first is not None:
+        yield _start(height, first, metadata)
+        for piece in _deflated(chain([first], bands), level):
+            yield _chunk(b"IDAT", piece)
+    yield _chunk(b"IEND", b"")
+
+
+def apng_pieces(
+    frames: Iterable[tuple[Pixels, float]], count: int, loops: int, metadata: Metadata, level: int
+) -> Iterator[bytes]:
+    """Animated PNG file, piece by piece, of `count` whole frames (H, W, 1..4) and their milliseconds.
+
+    `loops`: how often all are shown, 0 for ever.
+    """
+    number = 0
+    for index, (pixels, milliseconds) in enumerate(frames):
+        height, width = pixels.shape[:2]
+        if index == 0:
+            yield _start(height, pixels, metadata) + _chunk(b"acTL", struct.pack(">II", count, loops))
+        # Whole pictures that replace each other, shown for a number of thousandths of a second.
+        control = struct.pack(
+            ">5IHHBB", number, width, height, 0, 0, min(65_535, round(milliseconds)), 1000, 0, 0
+        )
+        yield _chunk(b"fcTL", control)
+        number += 1
+        for piece in _deflated([pixels], level):
+            if index == 0:
+                yield _chunk(b"IDAT", piece)
+            else:
+                yield _chunk(b"fdAT", struct.pack(">I", number) + piece)
+                number += 1
+    yield _chunk(b"IEND", b"")
+
+
+def _deflated(bands: Iterable[Pixels], level: int) -> Iterator[bytes]:
     stream = _deflater(level)
     above: NDArray[np.uint8] | None = None
     for band in bands:
-        if above is None:
-            above = np.zeros(band[:1].nbytes, np.uint8)
-            yield _start(height, band, metadata)
+        above = np.zeros(band[:1].nbytes, np.uint8) if above is None else above
         for block in _blocks(band):
             if piece := stream.compress(_filtered(block, above).data):
-                yield _chunk(b"IDAT", piece)
+                yield piece
             above = block[-1]
-    yield _chunk(b"IDAT", stream.flush()) + _chunk(b"IEND", b"")
+    yield stream.flush()
 
 
 def _deflater(level: int) -> _Deflater:
@@ -69,15 +106,39 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _ancillary(metadata: Metadata) -> Iterator[bytes]:
+    for kind, body in metadata.colour:
+        yield _chunk(kind, body)
     if metadata.icc is not None:
         yield _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc))
     if metadata.dpi is not None:
         x, y = (round(value / 0.0254) for value in metadata.dpi)
         yield _chunk(b"pHYs", struct.pack(">IIB", x, y, 1))
+    elif metadata.aspect is not None:
+        yield _chunk(b"pHYs", struct.pack(">IIB", *metadata.aspect, 0))
     if metadata.exif is not None:
         yield _chunk(b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
     if metadata.xmp is not None:
         yield _chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+    if metadata.iptc is not None:
+        # A PNG has no place for IPTC; this is how ImageMagick writes it and exiftool reads it.
+        resource = resources_of(metadata.iptc)
+        digits = b"\niptc\n%8d\n%s\n" % (len(resource), resource.hex().encode())
+        yield _chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(digits))
+    if metadata.comment is not None:
+        yield _comment(metadata.comment)
+    for kind, body in metadata.text:
+        yield _chunk(kind, body)
+
+
+def _comment(comment: bytes) -> bytes:
+    """As UTF-8 where it is that, and Latin-1 else, of which ASCII is a part."""
+    try:
+        plain = comment.decode("utf-8").isascii()
+    except UnicodeDecodeError:
+        plain = True
+    if plain:
+        return _chunk(b"tEXt", b"Comment\0" + comment.replace(b"\0", b""))
+    return _chunk(b"iTXt", b"Comment\0\0\0\0\0" + comment.replace(b"\0", b""))
 
 
 def _blocks(band: Pixels) -> Iterator[NDArray[np.uint8]]:

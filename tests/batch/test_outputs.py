@@ -50,7 +50,7 @@ def test_outputs_that_cannot_be():
     for inputs, output in ((["in"], "x.png"), (["in"], "file"), (["in"], "-")):
         with pytest.raises(UsageError):
             outputs(inputs, output)
-    for slip in ("x.gif", "x.pngg", "x.xyz"):
+    for slip in ("x.svg", "x.pngg", "x.xyz"):
         with pytest.raises(UsageError, match="end it with / to make it a folder"):
             outputs(["a.png"], slip)
     assert outputs(["a.png"], "x.xyz/") == ["x.xyz/a.png"]

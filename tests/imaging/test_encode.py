@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import tifffile
+from imaging.makers import noise, smooth
 
 from enhance_cli.errors import WriteError
 from enhance_cli.imaging import png
@@ -20,17 +21,6 @@ from enhance_cli.imaging.files import (
 from enhance_cli.imaging.picture import Metadata, Picture
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
-
-
-def noise(shape, dtype=np.uint8, seed=0):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
-
-
-def smooth(height=48, width=64, channels=3, dtype=np.uint8):
-    """A picture that lossy formats keep almost as it is."""
-    y, x = np.mgrid[:height, :width]
-    planes = [x / width, y / height, (x + y) / (width + height)][:channels]
-    return (np.stack(planes, axis=2) * np.iinfo(dtype).max).astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

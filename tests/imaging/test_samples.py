@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 import pytest
 import tifffile
+from imaging.makers import chunk, noise, saved
 from PIL import Image, ImageCms
 
 from enhance_cli.imaging.files import (
@@ -18,16 +19,6 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)
 CORNERS[:8, :8], CORNERS[:8, 16:], CORNERS[8:, :8] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-
-
-def saved(image, format="PNG", **how):
-    buffer = io.BytesIO()
-    image.save(buffer, format, **how)
-    return buffer.getvalue()
-
-
-def noise(shape, dtype=np.uint8, seed=0):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
 
 
 def test_palette_with_and_without_transparency():
@@ -64,10 +55,6 @@ def test_one_transparent_colour_becomes_alpha():
     gray = read(saved(Image.fromarray(CORNERS[..., 0]), transparency=255))
     assert gray.gray
     assert np.array_equal(gray.alpha == 0, CORNERS[..., 0] == 255)
-
-
-def chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def png_with(data, kind, body):

@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from enhance_cli.errors import ReadError
-from enhance_cli.imaging import files
-from enhance_cli.imaging.png_rows import is_short
+from enhance_cli.imaging import files, png_read
 
 WIDTH, HEIGHT = 13, 11
 
@@ -44,11 +43,9 @@ def row_bytes(bits: int, kind: int) -> int:
 def test_a_picture_that_lacks_rows_is_refused(bits, kind):
     row = row_bytes(bits, kind)
     whole = png(HEIGHT * row, bits=bits, kind=kind)
-    assert not is_short(whole)
     assert files.read(whole).pixels.shape[:2] == (HEIGHT, WIDTH)
     for n_rows in (HEIGHT - 1, 3):
         cut = png(n_rows * row, bits=bits, kind=kind, n_chunks=2)
-        assert is_short(cut)
         with pytest.raises(ReadError, match="cut off"):
             files.read(cut)
 
@@ -58,7 +55,6 @@ def test_a_picture_that_lacks_rows_is_refused(bits, kind):
 def test_black_pictures_of_any_kind_are_whole(width, height, mode):
     buffer = io.BytesIO()
     Image.new(mode, (width, height)).save(buffer, "PNG")
-    assert not is_short(buffer.getvalue())
     assert not files.read(buffer.getvalue()).pixels.any()
 
 
@@ -68,14 +64,13 @@ def test_interlaced_pictures_count_all_passes(kind):
     shapes = [(2, 2), (2, 2), (4, 1), (3, 3), (7, 3), (6, 6), (13, 5)]
     channels = {0: 1, 2: 3}[kind]
     whole = sum(n_rows * (1 + columns * channels) for columns, n_rows in shapes)
-    assert not is_short(png(whole, kind=kind, interlaced=1))
-    assert is_short(png(whole - 1, kind=kind, interlaced=1))
+    assert files.read(png(whole, kind=kind, interlaced=1)).pixels.shape[:2] == (HEIGHT, WIDTH)
+    with pytest.raises(ReadError, match="cut off"):
+        files.read(png(whole - 1, kind=kind, interlaced=1))
 
 
 def test_a_black_photograph_with_data_at_its_end_needs_no_second_look(monkeypatch):
-    from enhance_cli.imaging import samples
-
-    monkeypatch.setattr(samples, "is_short", lambda data: pytest.fail("was inflated twice"))
+    monkeypatch.setattr(png_read, "_is_short", lambda *_: pytest.fail("was inflated twice"))
     pixels = np.zeros((9, 8, 3), np.uint8)
     pixels[-1] = 1
     buffer = io.BytesIO()
