@@ -36,10 +36,10 @@ class Shake:
 
     sharp: float = 0.1
     defocused: float = 0.12
-    linear: float = 0.35
+    linear: float = 0.25
     """Share blurred in linear light; the others in the values of the file, as the published test sets are."""
-    noisy: float = 0.6
-    jpeg: float = 0.2
+    noisy: float = 0.35
+    jpeg: float = 0.12
     quality: tuple[int, int] = (75, 98)
     turning: float = 0.08
     """Share of batches whose blur differs over the picture, since the camera turns about its axis."""
@@ -92,10 +92,10 @@ def shake_kernel(seed: int, *, longest: float = LONGEST) -> NDArray[np.float32]:
     """(KERNEL_SIZE, KERNEL_SIZE) kernel of a shaking camera, which sums to 1; its centre of mass is the
     middle.
 
-    Most paths are short: lengths are from 1 to `longest` pixels, the root of them drawn evenly.
+    Most paths are short: lengths are from 1 to `longest` pixels, the fourth root of them drawn evenly.
     """
     rng = np.random.default_rng(seed)
-    length = rng.uniform(1, np.sqrt(longest)) ** 2
+    length = rng.uniform(1, longest**0.25) ** 4
     return kernel_of(camera_path(rng, length))
 
 
@@ -163,7 +163,7 @@ class ShakenPictures:
             light = convolved(light, chosen)
         blurred = light.clamp(0, 1) ** (1 / power) * 255
         # Photons and electronics, seen after the tone curve; weak, since long exposures are for low ISO.
-        strength = 6 * uniform(0, 1) ** 2 * (uniform(0, 1) < self.how.noisy)
+        strength = 4 * uniform(0, 1) ** 2 * (uniform(0, 1) < self.how.noisy)
         noise = torch.randn(blurred.shape, generator=generator, device=device)
         blurred = (blurred + strength * noise).round().clamp(0, 255)
         low, high = self.how.quality
