@@ -18,8 +18,11 @@ from enhance_cli.engine.backends.trace import trace
 NOT_CONVERTED = {
     "csnln": "flatten",  # attention
     "memnet": "unsqueeze",  # a weighted sum over stacked pictures
+    "rlfn": "max_pool2d",  # attention at a lower resolution
     "rnan": "flatten",  # attention
     "san": "tensor_split",  # attention by regions
+    "smfanet": "linalg_vector_norm|norm|clamp_min",
+    "span": "silu",
     "srresnet": "instance_norm",
 }
 """Why networks stay with torch.  Whoever makes one convertible takes it out here."""
