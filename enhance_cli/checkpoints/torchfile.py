@@ -7,6 +7,7 @@ import re
 import sys
 import zipfile
 import zlib
+from errno import EINVAL
 from pathlib import Path
 from struct import error as StructError
 
@@ -70,7 +71,10 @@ def read_zip(path: Path) -> dict[str, Tensor]:
 
             root, _ = read_pickle(io.BytesIO(_content(archive, entries[names[0]])))
             return load_tensors(find_tensors(root), read, file_size)
-    except DAMAGE as error:
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno != EINVAL:
+            raise
+        # An entry that claims to begin before the file does is damage as well.
         raise ModelError(
             f"is a zip archive that is cut off or damaged ({shown(error)}); download it again"
         ) from error

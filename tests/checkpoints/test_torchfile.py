@@ -178,6 +178,15 @@ def test_entries_that_share_their_bytes_are_refused(path):
     assert "claims more than" in refusal(path)
 
 
+def test_an_archive_that_begins_before_its_file_is_damage(path):
+    write_zip(path, dumps(STATE), {"0": VALUES.tobytes()})
+    content = bytearray(path.read_bytes())
+    at = content.index(b"PK\x05\x06") + 16  # where the directory says that it lies
+    content[at : at + 4] = (1 << 20).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert "cut off or damaged" in refusal(path)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_an_entry_that_is_there_twice_is_refused(path):
     write_zip(path, dumps(STATE), {"0": VALUES.tobytes()})

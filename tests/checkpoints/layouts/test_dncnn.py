@@ -3,8 +3,9 @@ import torch
 
 from enhance_cli.arch.dncnn import DnCNN
 from enhance_cli.arch.fdncnn import FDnCNN
-from enhance_cli.checkpoints.layouts.kair import LAYOUTS, SAOYAN_EPS, read_chain
+from enhance_cli.checkpoints.layouts.kair import LAYOUTS, SAOYAN_EPS
 from enhance_cli.checkpoints.recognise import recognise
+from enhance_cli.checkpoints.wanted import Wanted
 from enhance_cli.errors import ModelError
 
 ONE_LEVEL, BLIND = ("denoise", "dejpeg"), ("denoise", "dejpeg", "sr")
@@ -154,10 +155,9 @@ def test_other_numbers_of_colours_are_no_network_known(n_colours):
 )
 def test_what_is_no_chain_is_left_to_others(keys):
     tensors = {key: torch.zeros(1, 1, 3, 3) for key in keys}
-    assert read_chain(tensors) is None
-    assert all(layout(tensors, None) is None for layout in LAYOUTS)
+    assert all(layout(tensors, Wanted()) is None for layout in LAYOUTS)
 
 
 def test_chains_of_larger_convolutions_are_left_to_others():
     tensors = DnCNN(**SMALL).state_dict() | {"model.2.weight": torch.zeros(4, 4, 5, 5)}
-    assert read_chain(tensors) is None
+    assert all(layout(tensors, Wanted()) is None for layout in LAYOUTS)
