@@ -18,12 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from enhance_cli.arch.registry import ARCHITECTURES
-from enhance_cli.train.data import Bank, load_pack
 from enhance_cli.train.loop import Compute, Trainer
 from enhance_cli.train.losses import LOSSES
 from enhance_cli.train.recipe import read_recipe
-from enhance_cli.train.run import choose_compute, split
+from enhance_cli.train.setup import banks, choose_compute, network
 
 PARTS = ("data", "forward", "backward", "clipping", "optimiser", "averages")
 
@@ -73,14 +71,9 @@ def row(recipe, data, compute, n_steps):
 
 
 def make_trainer(recipe, data, compute) -> Trainer:
-    architecture = ARCHITECTURES[recipe.arch]
-    spec = architecture.spec(**recipe.parameters).for_task(recipe.task)
-    pack = load_pack(data, recipe.packs, spec.colour, recipe.pack_weights)
-    kept, held_out = split(list(zip(pack.pictures, pack.weights, strict=True)), recipe.held_out)
-    bank = Bank([p for p, _ in kept], compute.device, recipe.shrink, [weight for _, weight in kept])
-    others = Bank([p for p, _ in held_out], compute.device)
-    module = architecture.build(**recipe.parameters)
-    return Trainer(module, spec, recipe, bank, others, compute, LOSSES[recipe.loss])
+    spec, module = network(recipe)
+    bank, held_out, _ = banks(recipe, data, spec, compute.device)
+    return Trainer(module, spec, recipe, bank, held_out, compute, LOSSES[recipe.loss])
 
 
 def watch(trainer) -> dict[str, float]:
@@ -100,7 +93,7 @@ def watch(trainer) -> dict[str, float]:
     trainer._apply = timed("forward", trainer._apply)
     trainer.loss = timed("forward", trainer.loss)
     trainer._clip = timed("clipping", trainer._clip)
-    trainer._update_averages = timed("averages", trainer._update_averages)
+    trainer.averages.update = timed("averages", trainer.averages.update)
     for optimiser in trainer.optimisers:
         optimiser.step = timed("optimiser", optimiser.step)
     Tensor.backward = timed("backward", BACKWARD)

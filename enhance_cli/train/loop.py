@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.train.adversary import Discriminator, deception, detection
+from enhance_cli.train.averages import Averages
 from enhance_cli.train.branches import add_branches, merged
 from enhance_cli.train.data import Bank
 from enhance_cli.train.losses import LossFunction, Output, final
-from enhance_cli.train.muon import Muon
 from enhance_cli.train.norm import has_norm, measure, quicken
+from enhance_cli.train.optimisers import adam, optimisers
 from enhance_cli.train.recipe import Recipe
 from enhance_cli.train.samples import Sample, Sampler, sampler
 from enhance_cli.train.schedule import Schedule
@@ -31,10 +32,6 @@ MEASURED_BATCHES = 16
 N_REPORTS = 20
 LONGEST_INTERVAL = 180.0
 """Seconds between reports at most: what a killed run loses."""
-LONG_MEMORY = 0.1
-"""Share of the steps so far that the long average remembers."""
-LONG_EVERY = 16
-"""Steps between the updates of the long average."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +66,6 @@ def _autocast(compute: Compute) -> torch.autocast:
     return torch.autocast(compute.device.type, compute.autocast, enabled=compute.autocast is not None)
 
 
-def _optimisers(module: nn.Module, recipe: Recipe, compute: Compute) -> list[torch.optim.Optimizer]:
-    if recipe.optimiser == "adam":
-        return [_adam(module.parameters(), recipe)]
-    if recipe.optimiser == "sgd":
-        return [torch.optim.SGD(module.parameters(), lr=recipe.lr, momentum=0.9, fused=True)]
-    others = [p for p in module.parameters() if p.ndim < 2]
-    matrices = [p for p in module.parameters() if p.ndim > 1]
-    muon = Muon(matrices, recipe.lr, precision=compute.autocast or torch.float32)
-    return [muon, _adam(others, recipe)] if others else [muon]
-
-
 def samplers(recipe: Recipe, spec: ArchSpec, module: nn.Module) -> list[Sampler]:
     """What draws batches: one sampler, or one for each scale of a network that has a branch for each.
 
@@ -91,17 +77,8 @@ def samplers(recipe: Recipe, spec: ArchSpec, module: nn.Module) -> list[Sampler]
     return [sampler(alone, replace(spec, scale=scale)) for scale in recipe.scales]
 
 
-def _adam(parameters: Iterable[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=recipe.lr, betas=(0.9, recipe.beta2), fused=True)
-
-
 class Trainer:
-    """Trains one network on crops of a bank; `kept` gives the weights to keep.
-
-    Two averages of the weights run along. The usual one forgets after 1 / (1 - ema) steps, which is right for
-    weights whose learning rate falls to 0; the long one remembers a tenth of the run, which takes the noise
-    out of weights at a constant rate.
-    """
+    """Trains one network on crops of a bank; `kept` gives the weights to keep."""
 
     def __init__(
         self,
@@ -121,9 +98,8 @@ class Trainer:
         self.plain = copy.deepcopy(self.module).eval()
         if recipe.branches:
             add_branches(self.module, recipe.branches)
-        self.average = {key: value.detach().clone() for key, value in self.module.state_dict().items()}
-        self.long_average = {key: value.clone() for key, value in self.average.items()}
-        self.best = merged(self.average)
+        self.averages = Averages(self.module, recipe.ema)
+        self.best = merged(self.averages.usual)
         if compute.device.type == "cpu" and compute.autocast:
             quicken(self.module)
         self.forward = torch.compile(self.module) if compute.compile else self.module
@@ -132,7 +108,7 @@ class Trainer:
         self.validation = self._fixed(held_out, VALIDATION_BATCHES)
         self.measured = self._fixed(bank, MEASURED_BATCHES) if has_norm(self.module) else []
         bank.generator.manual_seed(recipe.seed)
-        self.optimisers = _optimisers(self.module, recipe, compute)
+        self.optimisers = optimisers(self.module, recipe, compute.autocast or torch.float32)
         self.discriminator = self._discriminator() if recipe.adversarial else None
         self.iterations = 0
         self.fresh_at = 0
@@ -195,7 +171,8 @@ class Trainer:
         self.bank.generator.manual_seed(self.recipe.seed + iterations)
 
     def _stores(self) -> Stores:
-        stores = {"network": self.module.state_dict(), "average": self.average, "long": self.long_average}
+        averages = {"average": self.averages.usual, "long": self.averages.long}
+        stores = {"network": self.module.state_dict(), **averages}
         return {**stores, "discriminator": self.discriminator.state_dict()} if self.discriminator else stores
 
     def _generators(self) -> dict[str, torch.Generator]:
@@ -218,7 +195,7 @@ class Trainer:
         for optimiser in self.optimisers:
             optimiser.step()
         self.iterations += 1
-        self._update_averages()
+        self.averages.update(self.iterations, self.iterations - self.fresh_at)
         return loss.detach()
 
     def draw(self, bank: Bank) -> Sample:
@@ -230,7 +207,7 @@ class Trainer:
         side = self.recipe.patch * self.spec.scale
         made = Discriminator(n_colours=self.bank.pixels.shape[1], side=side)
         made.to(self.compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimisers.append(_adam(made.parameters(), self.recipe))
+        self.optimisers.append(adam(made.parameters(), self.recipe))
         return made
 
     def _contest(self, discriminator: Discriminator, ours: Tensor, true: Tensor) -> Tensor:
@@ -258,22 +235,6 @@ class Trainer:
             return output.float() / self.spec.value_range
         return [one.float() / self.spec.value_range for one in output]
 
-    def _update_averages(self) -> None:
-        steps = self.iterations - self.fresh_at
-        # A short memory at first: early weights are far from anything worth averaging.
-        self._lerp(self.average, 1 - min(self.recipe.ema, (1 + steps) / (10 + steps)))
-        if self.iterations % LONG_EVERY == 0:
-            self._lerp(self.long_average, LONG_EVERY / (LONG_EVERY + LONG_MEMORY * steps))
-
-    @torch.no_grad()
-    def _lerp(self, average: dict[str, Tensor], weight: float) -> None:
-        """Move an average by `weight` of the way to the weights as they stand."""
-        state = self.module.state_dict()
-        floats = [key for key, value in state.items() if value.is_floating_point()]
-        torch._foreach_lerp_([average[k] for k in floats], [state[k] for k in floats], weight)
-        for key in state.keys() - set(floats):
-            average[key].copy_(state[key])
-
     def _fixed(self, bank: Bank, n_batches: int) -> list[Sample]:
         """Batches that are the same in every run of the recipe."""
         bank.generator.manual_seed(VALIDATION_SEED)
@@ -286,7 +247,7 @@ class Trainer:
 
         `kept` gives the better of the two from now on.
         """
-        averages = [self._settled(merged(one)) for one in (self.average, self.long_average)]
+        averages = [self._settled(merged(one)) for one in (self.averages.usual, self.averages.long)]
         usual, long = (self.score(one, self.validation) for one in averages)
         self.best = averages[long > usual]
         return usual, long

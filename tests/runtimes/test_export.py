@@ -13,7 +13,7 @@ from enhance_cli.runtimes.openvino import OpenvinoRuntime
 from enhance_cli.runtimes.probe import difference, probe
 from enhance_cli.runtimes.torch import TorchRuntime
 
-NOT_EXPORTED = {"csnln", "rnan", "san", "srresnet"}
+NOT_EXPORTED = {"csnln", "rnan", "san", "smfanet", "srresnet"}
 """Attention in parts, whose number depends on the size, and an instance norm that asks for it."""
 
 

@@ -13,12 +13,12 @@ from enhance_cli.checkpoints import store
 from enhance_cli.checkpoints.catalog import find
 from enhance_cli.checkpoints.reader import load_file, save_file
 from enhance_cli.checkpoints.store import sha256_of
-from enhance_cli.errors import DeviceError, UsageError
+from enhance_cli.errors import UsageError
 from enhance_cli.train import kept as kept_runs
 from enhance_cli.train import loop, perceptual, run
 from enhance_cli.train.loop import Report
 from enhance_cli.train.recipe import Recipe
-from enhance_cli.train.run import RunSettings, choose_compute, split, train
+from enhance_cli.train.run import RunSettings, train
 from enhance_cli.train.state import read_state, state_path, write_state
 
 RECIPE = Recipe(
@@ -152,45 +152,11 @@ def test_parameters_that_do_not_fit_are_a_usage_error(settings):
         train(Recipe(**{**RECIPE.__dict__, "parameters": {"n_layers": 3}}), settings, lambda report: None)
 
 
-@pytest.mark.parametrize(
-    ("n_pictures", "n_held_out", "held_out"),
-    [(2, 1, [1]), (9, 8, list(range(8))), (23, 8, [1, 3, 5, 7, 9, 11, 13, 15]), (30, 3, [9, 19, 29])],
-)
-def test_held_out_pictures_are_spread_and_never_trained_on(n_pictures, n_held_out, held_out):
-    kept, chosen = split(range(n_pictures), n_held_out)
-    assert chosen == held_out
-    assert sorted(kept + chosen) == list(range(n_pictures))
-
-
-@pytest.mark.parametrize(("n_pictures", "n_held_out"), [(8, 8), (1, 8), (5, 0)])
-def test_too_few_pictures_to_hold_some_out(n_pictures, n_held_out):
-    with pytest.raises(UsageError, match="held_out"):
-        split(range(n_pictures), n_held_out)
-
-
 def test_the_commit_is_the_one_that_the_run_began_with(settings, monkeypatch):
     commits = iter(["first", "second", "third"])
-    monkeypatch.setattr(run, "_commit", lambda: next(commits))
+    monkeypatch.setattr(run, "commit", lambda: next(commits))
     train(RECIPE, settings, lambda report: None)
     assert load_file(settings.out).metadata["commit"] == "first"
-
-
-def test_no_commit_of_a_repository_around_the_installed_package(tmp_path, monkeypatch):
-    (tmp_path / ".git").mkdir()
-    monkeypatch.setattr(run, "__file__", str(tmp_path / "site-packages/enhance_cli/train/run.py"))
-    monkeypatch.setattr(run.subprocess, "run", lambda *a, **k: pytest.fail("git was asked"))
-    assert run._commit() == "unknown"
-
-
-@pytest.mark.parametrize("device", ["cuda:99", "tpu"])
-def test_device_that_is_not_there(device):
-    with pytest.raises(DeviceError, match=device):
-        choose_compute(device, "auto")
-
-
-def test_precision_that_does_not_exist():
-    with pytest.raises(UsageError, match="int8"):
-        choose_compute("cpu", "int8")
 
 
 class CutOff(Exception):
@@ -212,11 +178,11 @@ def ticking(settings, monkeypatch) -> RunSettings:
 
 def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(ticking, monkeypatch):
     whole = train(RECIPE, replace(ticking, out=ticking.data / "whole.safetensors"), lambda report: None)
-    monkeypatch.setattr(run, "_commit", lambda: "first")
+    monkeypatch.setattr(run, "commit", lambda: "first")
     with pytest.raises(CutOff):
         train(RECIPE, ticking, cut_off)
     assert json.loads(load_file(ticking.out).metadata["training"])["iterations"] == 9
-    monkeypatch.setattr(run, "_commit", lambda: "second")
+    monkeypatch.setattr(run, "commit", lambda: "second")
     resumed = train(RECIPE, replace(ticking, resume=True), lambda report: None)
     assert resumed == whole
     nets = [load_file(ticking.data / f"{name}.safetensors") for name in ("whole", "tiny")]
