@@ -163,7 +163,7 @@ class _Noise(_Task):
     CLIPPED = 0.4
     # Share of samples with another noise than the network is told, from none at all to 1.4 times as much.
     # Without them it undoes the clipping of noise that is not there, and contrast rises.
-    MISTOLD, MOST = 0.3, 1.4
+    MISTOLD, MOST = 0.2, 1.4
 
     def __call__(self, bank: Bank, n: int) -> Sample:
         clean = self._crops(bank, n, self.recipe.patch)
