@@ -62,7 +62,7 @@ def levin_settings(root: Path) -> tuple[LevinBlur, ...]:
         kernels = _from_mat(path) if path.suffix == ".mat" else _from_npz(path)
         if len(kernels) != N_KERNELS:
             raise ValueError(f"{len(kernels)} kernels in place of {N_KERNELS}")
-        return tuple(LevinBlur(number, _rows(kernel)) for number, kernel in enumerate(kernels, 1))
+        return tuple(LevinBlur(number, _rows(centred(kernel))) for number, kernel in enumerate(kernels, 1))
     except DAMAGE as error:
         reason = str(error).partition("\n")[0]
         raise UsageError(
@@ -102,6 +102,20 @@ def _from_mat(path: Path) -> list[NDArray[Any]]:
                 raise ValueError("a kernel is too large")
             found = [cell[()] for cell in cells]
         return [kernel.T for kernel in found]
+
+
+def centred(kernel: NDArray[Any]) -> NDArray[Any]:
+    """The kernel moved by whole pixels, with zeros around it, until its centre of mass is the middle one.
+
+    As published some lie up to four pixels off, which moves the picture. No method that is not told the
+    kernel can know where its picture ought to be.
+    """
+    if kernel.ndim != 2 or kernel.shape[0] != kernel.shape[1] or not abs(float(kernel.sum()) - 1) < 1e-3:
+        return kernel
+    offsets = np.arange(len(kernel)) - len(kernel) // 2
+    down, right = round(float(kernel.sum(1) @ offsets)), round(float(kernel.sum(0) @ offsets))
+    margin = max(abs(down), abs(right))
+    return np.roll(np.pad(kernel, margin), (-down, -right), axis=(0, 1))
 
 
 def _rows(kernel: NDArray[Any]) -> Rows:

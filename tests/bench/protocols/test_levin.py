@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from enhance_cli.bench.protocols.choice import Values, settings
-from enhance_cli.bench.protocols.levin import LevinBlur, levin_settings
+from enhance_cli.bench.protocols.levin import LevinBlur, centred, levin_settings
 from enhance_cli.errors import UsageError
 
 SIDES = (19, 17, 15, 27, 13, 21, 23, 23)
@@ -114,4 +114,15 @@ def test_the_seed_changes_nothing():
 
 def test_the_shared_kernels_are_levins(shared: Path):
     found = levin_settings(shared / "data")
-    assert tuple(len(setting.kernel) for setting in found) == SIDES
+    # Those that move the picture have been given a margin to be moved back in.
+    margins = [len(setting.kernel) - side for setting, side in zip(found, SIDES, strict=True)]
+    assert margins == [0, 0, 2, 4, 0, 6, 4, 4]
+
+
+def test_kernels_are_centred_so_that_no_picture_moves():
+    kernel = np.zeros((9, 9))
+    kernel[7:, 1] = 0.5
+    moved = centred(kernel)
+    offsets = np.arange(len(moved)) - len(moved) // 2
+    assert moved.shape == (17, 17) and np.sort(moved, axis=None)[-2:].tolist() == [0.5, 0.5]
+    assert abs(moved.sum(1) @ offsets) <= 0.5 and abs(moved.sum(0) @ offsets) <= 0.5
