@@ -14,10 +14,14 @@ from enhance_cli.checkpoints.catalog import Weights
 from enhance_cli.cli.main import app
 
 REPO = Path(__file__).resolve().parents[1]
-PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").glob("*.md"))]
+PAGES = [
+    *(REPO / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *(REPO / name for name in ("recipes/queue.md", "benchmarks/README.md")),
+    *sorted((REPO / "docs").glob("*.md")),
+]
 # Paths that a reader makes himself begin with something else.
 OURS = re.compile(
-    r"(?<![\w/.-])(?:examples|recipes|tools|weights|docs|tests|enhance_cli|completions)/[\w./-]*\w"
+    r"(?<![\w/.-])(?:examples|recipes|tools|weights|docs|tests|enhance_cli|completions|benchmarks)/[\w./-]*\w"
 )
 
 
