@@ -79,7 +79,7 @@ def stripped(metadata: Metadata, strip: Strip) -> Metadata:
     exif, xmp = metadata.exif, metadata.xmp
     return replace(
         metadata,
-        exif=None if exif is None else exifs.block(exifs.without_gps(exifs.parse(exif))),
+        exif=None if exif is None else exifs.block(exifs.parse(exif).without(exifs.GPS)),
         xmp=None if xmp is None else packets.without_gps(xmp),
         text=tuple(chunk for chunk in metadata.text if not chunk[1].lower().startswith(b"exif:gps")),
     )

@@ -47,7 +47,7 @@ class GraphRuntime:
     ) -> None:
         """`floats_per_pixel`: in the largest feature map, for each input pixel.
 
-        UnavailableError if the package cannot be loaded, refuses the graph or has not that device or precision.
+        UnavailableError if the package cannot be loaded or has no such device, or the graph is refused.
         """
         self.device, self.precision, self.spec, self.notes = device, precision, spec, notes
         self._most = min(PIXELS, int(BYTES / (4 * LIVE_MAPS * floats_per_pixel)))

@@ -51,8 +51,7 @@ class OpenvinoRuntime(GraphRuntime):
 
     def compute(self, inputs: list[Any]) -> Batch:
         """See `GraphRuntime`."""
-        # A request that has failed would go on asking for the memory that it did not get: it is kept anew only
-        # once it has served.
+        # Kept only once it has served: one that has failed would go on asking for memory that it did not get.
         request, self._request = self._request or self._compiled.create_infer_request(), None
         for i, array in enumerate(inputs):
             # It borrows the arrays' memory without keeping them alive.
