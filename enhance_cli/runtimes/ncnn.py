@@ -69,7 +69,7 @@ class NcnnRuntime:
 
 
 def input_and_output(param: Path) -> tuple[str, str]:
-    """Their names in a `.param` file: its lines hold kind, name, numbers of inputs and outputs, their names."""
+    """Their names in a `.param` file; a line holds kind, name, numbers of inputs and outputs, their names."""
     try:
         lines = [line.split() for line in param.read_text(encoding="utf-8").splitlines() if line.strip()]
         if lines[0] != [MAGIC]:
