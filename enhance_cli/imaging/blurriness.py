@@ -66,7 +66,16 @@ def blur_features(pixels: Pixels) -> NDArray[np.float64] | None:
     """
     tiles = surveyed(pixels, _TILE, _LEAST_TILE)
     luma = tiles @ LUMA if tiles.shape[3] == 3 else tiles[..., 0]
-    squares = np.array([[_difference(luma, lag, direction) for lag in _LAGS] for direction in _DIRECTIONS])
+    height, width = luma.shape[1:]
+
+    def difference(lag: int, down: int, right: int) -> NDArray[np.floating]:
+        """Mean squared difference (N,) of pixels `lag` steps apart in one direction."""
+        down, right = down * lag, right * lag
+        first = luma[:, down:, max(right, 0) : width + min(right, 0)]
+        second = luma[:, : height - down, max(-right, 0) : width - max(right, 0)]
+        return np.asarray(np.square(first - second).mean((1, 2)))
+
+    squares = np.array([[difference(lag, *direction) for lag in _LAGS] for direction in _DIRECTIONS])
     contrast = squares[:, 2].mean(0)
     if contrast.size == 0 or contrast.max() < _LEAST_CONTRAST:
         return None
@@ -75,12 +84,3 @@ def blur_features(pixels: Pixels) -> NDArray[np.float64] | None:
     slopes = np.diff(powers, axis=1)
     extremes = np.stack([slopes.max(0), slopes.min(0)])
     return np.append(np.quantile(extremes, (0.1, 0.5), axis=2).swapaxes(0, 1).ravel(), 1.0)
-
-
-def _difference(luma: NDArray[np.float32], lag: int, direction: tuple[int, int]) -> NDArray[np.floating]:
-    """Mean squared difference (N,) of pixels `lag` steps apart in one direction."""
-    height, width = luma.shape[1:]
-    down, right = direction[0] * lag, direction[1] * lag
-    first = luma[:, down:, max(right, 0) : width + min(right, 0)]
-    second = luma[:, : height - down, max(-right, 0) : width - max(right, 0)]
-    return np.asarray(np.square(first - second).mean((1, 2)))

@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from enhance_cli.errors import WriteError
+from enhance_cli.imaging import exif as exifs
 from enhance_cli.imaging import jpeg_file, pnm
 from enhance_cli.imaging.decode import Frame
-from enhance_cli.imaging.formats import FORMATS, check_fits, keeps_gray, kept_metadata, without_orientation
+from enhance_cli.imaging.formats import FORMATS, check_fits, keeps_gray, kept_metadata
 from enhance_cli.imaging.limits import DEFAULT_MAX_PIXELS
 from enhance_cli.imaging.picture import Metadata, Picture, Pixels, joined
 from enhance_cli.imaging.png import apng_pieces, png_pieces
@@ -172,7 +173,7 @@ def _saved(
     exif = metadata.exif
     if format in ("AVIF", "HEIF") and exif is not None:
         # The container states it, and Pillow would write the block anew, without what is not ASCII.
-        exif = without_orientation(exif)
+        exif = exifs.block(exifs.parse(exif).without(exifs.ORIENTATION))
     carried: dict[str, Any] = {"icc_profile": metadata.icc, "exif": exif, "xmp": metadata.xmp}
     if format == "BMP":
         carried = {"dpi": metadata.dpi}

@@ -304,7 +304,7 @@ class _Opening:
         return asked
 
     def torch(self, precision: Precision | None = None, device: str | None = None) -> Runtime:
-        """Torch, in that precision or the one asked for ("auto" is float32), on that device or the one asked for."""
+        """Torch, in that precision or the one asked for, on that device or the one asked for."""
         from enhance_cli.runtimes.torch import TorchRuntime
 
         module, spec = self.load()
