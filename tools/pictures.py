@@ -10,11 +10,10 @@ from PIL import Image
 
 from enhance_cli.bench.protocols.blur import MotionBlur
 from enhance_cli.bench.protocols.contract import Setting
-from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
+from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma, PhotoJpeg
 from enhance_cli.bench.protocols.mosaic import Mosaic
 from enhance_cli.bench.protocols.noise import Noise
-from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
-from enhance_cli.bench.protocols.sr import SuperResolution
+from enhance_cli.bench.protocols.sr import PhotoSr, SuperResolution
 from enhance_cli.bench.run import restore
 from enhance_cli.checkpoints.catalog import PHOTO, Weights, of_tier
 from enhance_cli.checkpoints.reader import load_weights

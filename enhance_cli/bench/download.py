@@ -70,7 +70,15 @@ def get(
             packed, unpacked = Path(place, f"{name}.archive"), Path(place, "unpacked")
             download(archive, packed, on_bytes)
             unpack(packed, unpacked)
-            _set_in(unpacked, archive).rename(target)
+            place_of_set = unpacked
+            while read_folder(place_of_set) is None:
+                # Archives wrap their set in one or two more folders.
+                inside = folders(place_of_set)
+                if len(inside) != 1:
+                    text = "holds no test set in a layout that is known; nothing was kept"
+                    raise EnhanceError(f"{archive.url} {text}")
+                place_of_set = inside[0]
+            place_of_set.rename(target)
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
         raise EnhanceError(f"cannot write to {root} ({reason}); {name} is not there") from error
@@ -214,14 +222,3 @@ def _checked(archive: Path, members: Iterable[Member]) -> Iterator[Member]:
 
 def _short(text: str) -> str:
     return text if len(text) <= NAME_LENGTH else f"{text[:NAME_LENGTH]}..."
-
-
-def _set_in(folder: Path, archive: Archive) -> Path:
-    """The outermost folder in which the set lies: archives wrap theirs in one or two more."""
-    place = folder
-    while read_folder(place) is None:
-        inside = folders(place)
-        if len(inside) != 1:
-            raise EnhanceError(f"{archive.url} holds no test set in a layout that is known; nothing was kept")
-        place = inside[0]
-    return place

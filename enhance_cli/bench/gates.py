@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from enhance_cli.bench.report import Row
 from enhance_cli.errors import GateError, UsageError
 from enhance_cli.imaging.files import write_atomic
 from enhance_cli.metrics.gates import below, first_of
-from enhance_cli.metrics.measure import Metrics
 
 SCHEMA = 2
 """1 had rows of the ensemble under the network's plain name."""
@@ -83,7 +82,10 @@ class Gates:
         if self.baseline is not None:
             known = read_baseline(self.baseline, new=self.update)
             for planned in plan if not self.update else ():
-                _check_alike(_conditions_of(planned, seed), known, self.baseline)
+                dataset, setting = planned.dataset, planned.setting
+                words = dict(zip(KEY, (setting.task, dataset.name, setting.name, planned.model), strict=True))
+                conditions = {"protocol": planned.protocol, "seed": seed, "images": len(dataset.images)}
+                _check_alike(words | conditions, known, self.baseline)
 
     def judge(self, rows: Sequence[Row]) -> list[MissedGate]:
         """Every figure that misses a gate; writes the baseline if that was asked for."""
@@ -121,7 +123,14 @@ def below_baseline(rows: Sequence[Row], path: Path, *, tolerance: float) -> list
             raise UsageError(
                 f"baseline {path} has {', '.join(sorted(lost))}, which this run has not; add --metric"
             )
-        found += list(_worse(row, before["metrics"], tolerance))
+        for metric, measured in now["metrics"].items():
+            # null is what infinity became: nothing can be better.
+            measured = row.metrics[metric] if measured is None else measured
+            required = before["metrics"].get(metric, -math.inf)
+            required = math.inf if required is None else required
+            slack = tolerance * (SSIM_SHARE if metric.startswith("ssim") else 1)
+            if metric not in LOWER_IS_BETTER and not measured >= required - slack:
+                found.append(MissedGate(row, metric, required, f"baseline, tolerance {slack:g}"))
     return found
 
 
@@ -150,7 +159,14 @@ def read_baseline(path: Path, *, new: bool = False) -> dict[Key, dict[str, Any]]
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise UsageError(f"baseline {path} is not of schema {SCHEMA}; {again}")
     rows = document.get("rows")
-    if not isinstance(rows, list) or not all(map(_is_entry, rows)):
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict)
+        and all(isinstance(row.get(word), str) for word in (*KEY, "protocol"))
+        and all(isinstance(row.get(word), int) for word in ("seed", "images"))
+        and isinstance(row.get("metrics"), dict)
+        and all(isinstance(value, (int, float, type(None))) for value in row["metrics"].values())
+        for row in rows
+    ):
         raise UsageError(f"baseline {path} holds rows that are none; {again}")
     return {_key(row): row for row in rows}
 
@@ -161,35 +177,12 @@ def raise_if_any(missed: Sequence[MissedGate]) -> None:
         raise GateError(first_of([str(one) for one in missed], "; "))
 
 
-def _is_entry(row: Any) -> bool:
-    return (
-        isinstance(row, dict)
-        and all(isinstance(row.get(word), str) for word in (*KEY, "protocol"))
-        and all(isinstance(row.get(word), int) for word in ("seed", "images"))
-        and isinstance(row.get("metrics"), dict)
-        and all(isinstance(value, (int, float, type(None))) for value in row["metrics"].values())
-    )
-
-
 def _entry(row: Row) -> dict[str, Any]:
     metrics = {
         name: round(value, DIGITS) if math.isfinite(value) else None for name, value in row.metrics.items()
     }
     words = {word: getattr(row, word) for word in (*KEY, "protocol", "seed")}
     return {**words, "images": len(row.scores), "weights": row.weights, "metrics": metrics}
-
-
-def _conditions_of(planned: PlannedRow, seed: int) -> dict[str, Any]:
-    """What a row of that plan will say of itself."""
-    return {
-        "task": planned.setting.task,
-        "dataset": planned.dataset.name,
-        "setting": planned.setting.name,
-        "model": planned.model,
-        "protocol": planned.protocol,
-        "seed": seed,
-        "images": len(planned.dataset.images),
-    }
 
 
 def _check_alike(now: dict[str, Any], known: dict[Key, dict[str, Any]], path: Path) -> dict[str, Any]:
@@ -204,20 +197,6 @@ def _check_alike(now: dict[str, Any], known: dict[Key, dict[str, Any]], path: Pa
                 f"baseline {path} measured {differ}; run it alike, or write it anew with --update-baseline"
             )
     return before
-
-
-def _worse(row: Row, before: Metrics, tolerance: float) -> Iterator[MissedGate]:
-    for metric, exact in row.metrics.items():
-        if metric in LOWER_IS_BETTER:
-            continue
-        # As the file holds its figures, so that the same run is never worse.
-        measured = round(exact, DIGITS)
-        # null is what infinity became: nothing can be better.
-        required = before.get(metric, -math.inf)
-        required = math.inf if required is None else required
-        slack = tolerance * (SSIM_SHARE if metric.startswith("ssim") else 1)
-        if not measured >= required - slack:
-            yield MissedGate(row, metric, required, f"baseline, tolerance {slack:g}")
 
 
 def _key(entry: dict[str, Any]) -> Key:

@@ -87,13 +87,9 @@ def _lines(name: str) -> list[str]:
 @cache
 def _cells() -> dict[tuple[str, str, str, str], Published]:
     head, *lines = map(json.loads, _lines(DATA))
-    return {
-        (line["table"], line["dataset"], line["setting"], line["method"]): Published(
-            method=line["method"],
-            psnr=line["psnr"],
-            ssim=line.get("ssim"),
-            psnr_b=line.get("psnr_b"),
-            source=head["sources"][line["source"]],
-        )
-        for line in lines
-    }
+    found = {}
+    for line in lines:
+        figures = {name: line.get(name) for name in ("method", "psnr", "ssim", "psnr_b")}
+        cell = Published(**figures, source=head["sources"][line["source"]])
+        found[line["table"], line["dataset"], line["setting"], cell.method] = cell
+    return found

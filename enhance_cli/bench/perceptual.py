@@ -32,11 +32,7 @@ def extra_metrics(names: Sequence[str], device: str = "cpu") -> Callable[[EightB
     metric does not take.
     """
     metrics = {name.replace("-", "_"): OWN.get(name) or _learned(name, device) for name in names}
-
-    def measure(result: EightBit, reference: EightBit) -> Metrics:
-        return {key: metric(result, reference) for key, metric in metrics.items()}
-
-    return measure
+    return lambda result, reference: {key: metric(result, reference) for key, metric in metrics.items()}
 
 
 def _learned(name: str, device: str) -> Metric:

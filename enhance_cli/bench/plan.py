@@ -99,23 +99,39 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[P
     nothing to do, ModelError for an unknown model or a bad weights file.
     """
     load = cache(load_weights)
-    files = [_from_file(path, choice) for path in dict.fromkeys(choice.weights)]
-    weights = [*_from_catalog(choice, load), *files]
+    tiers = [name for name in dict.fromkeys(choice.models) if name in catalog.TIERS]
+    names = [name for name in dict.fromkeys(choice.models) if name not in (BASELINE_ONLY, *tiers)]
+    weights = [
+        *(_always(load(catalog.find(name))) for name in names),
+        *(_from_file(path, choice) for path in dict.fromkeys(choice.weights)),
+    ]
+    if not weights and not choice.models:
+        tiers = ["default"]
     _check_names("models", [one.name for one in weights])
     _check_names("sets", [dataset.name for dataset in datasets])
     asked = _tasks_asked(choice)
-    rows = [
-        row
-        for dataset in datasets
-        for task in _tasks_of(dataset, asked, weights, named=named)
-        for setting in settings(task, choice.values, dataset.protocol)
-        if _is_measurable(dataset, setting, named=named)
-        for row in _rows(dataset, setting, weights, choice, load)
-    ]
+    rows: list[PlannedRow] = []
+    for dataset in datasets:
+        for task in _tasks_of(dataset, asked or {one.task_on(dataset) for one in weights}, named=named):
+            for setting in settings(task, choice.values, dataset.protocol):
+                # Unasked, sets of real pairs are measured as pairs alone.
+                needs_inputs = setting.needs_inputs or (dataset.protocol is not None and not named)
+                has_inputs = setting.takes_inputs and setting.inputs in dataset.inputs
+                if (has_inputs or not needs_inputs) and not (setting.needs_colour and dataset.gray):
+                    rows += _rows(dataset, setting, weights, tiers, choice, load)
     used = {row.net.name for row in rows if row.net}
     idle = [one for one in weights if one.name not in used]
-    if idle or not rows:
-        raise UsageError(_nothing_fits(idle, datasets))
+    sets = ", ".join(dataset.name for dataset in datasets)
+    if idle:
+        model = f"model {idle[0].name} ({' and '.join(idle[0].tasks)})"
+        raise UsageError(
+            f"{model} fits nothing that would be measured on {sets}; change --task, --scale or --dataset"
+        )
+    if not rows:
+        raise UsageError(
+            f"nothing on {sets} is measured so; name a set with --dataset, one of colour pictures for "
+            "--protocol jpeg-rgb, one of real pairs for --protocol real"
+        )
     # For photographs nothing stands in.
     if catalog.PHOTO in choice.models and not any(_has(catalog.PHOTO, row.setting) for row in rows):
         raise UsageError(f"nothing that would be measured has a {catalog.PHOTO} model; leave it out")
@@ -133,17 +149,6 @@ def _check_names(what: str, names: Sequence[str]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"two {what} are called {twice}; rename one, or measure them one after the other")
-
-
-def _from_catalog(choice: Choice, load: Load) -> Iterator[NamedWeights]:
-    for name in dict.fromkeys(choice.models):
-        if name != BASELINE_ONLY and name not in catalog.TIERS:
-            net = load(catalog.find(name))
-            yield _always(net)
-
-
-def _always(net: LoadedNet) -> NamedWeights:
-    return NamedWeights(net.name, net.tasks, lambda setting: net)
 
 
 def _from_file(path: Path, choice: Choice) -> NamedWeights:
@@ -177,33 +182,29 @@ def _tasks_asked(choice: Choice) -> set[Task]:
     return {choice.task}
 
 
-def _tasks_of(
-    dataset: Dataset, asked: set[Task], weights: Sequence[NamedWeights], *, named: bool
-) -> Sequence[Task]:
-    usual = dataset.tasks
-    tasks = asked or {one.task_on(dataset) for one in weights}
-    if tasks:
-        return [task for task in get_args(Task) if task in tasks and (named or task in usual)]
-    if named and not usual:
+def _tasks_of(dataset: Dataset, wanted: set[Task], *, named: bool) -> Sequence[Task]:
+    """Those of the wanted ones that are measured on a set; without any, its usual one."""
+    if wanted:
+        return [task for task in get_args(Task) if task in wanted and (named or task in dataset.tasks)]
+    if named and not dataset.tasks:
         known = ", ".join(KNOWN_SETS)
         raise UsageError(f"{dataset.name} has no usual task (known sets: {known}); name one with --task")
-    return usual[:1]
+    return dataset.tasks[:1]
 
 
-def _is_measurable(dataset: Dataset, setting: Setting, *, named: bool) -> bool:
-    """Whether the set has what the setting needs; unasked, sets of real pairs are measured as pairs alone."""
-    needs_inputs = setting.needs_inputs or (dataset.protocol is not None and not named)
-    if needs_inputs and not (setting.takes_inputs and setting.inputs in dataset.inputs):
-        return False
-    return not (setting.needs_colour and dataset.gray)
+def _always(net: LoadedNet) -> NamedWeights:
+    return NamedWeights(net.name, net.tasks, lambda setting: net)
 
 
 def _rows(
-    dataset: Dataset, setting: Setting, weights: Sequence[NamedWeights], choice: Choice, load: Load
+    dataset: Dataset,
+    setting: Setting,
+    weights: Sequence[NamedWeights],
+    tiers: Sequence[str],
+    choice: Choice,
+    load: Load,
 ) -> Iterator[PlannedRow]:
-    tiers = [name for name in choice.models if name in catalog.TIERS]
-    if not weights and not choice.models:
-        tiers = ["default"]
+    """The rows of one setting on one set; the baseline alone where no network is asked for."""
     nets = [one.net_for(setting) for one in weights if setting.task in one.tasks]
     rows = [PlannedRow(dataset, setting, net, choice.ensemble) for net in nets if fits(net, setting)]
     rows += [_of_tier(tier, dataset, setting, choice, load) for tier in tiers]
@@ -236,17 +237,3 @@ def _of_tier(tier: str, dataset: Dataset, setting: Setting, choice: Choice, load
 
 def _has(tier: str, setting: Setting) -> bool:
     return setting.scale in catalog.scales(tier, setting.task)
-
-
-def _nothing_fits(idle: Sequence[NamedWeights], datasets: Sequence[Dataset]) -> str:
-    sets = ", ".join(dataset.name for dataset in datasets)
-    if not idle:
-        return (
-            f"nothing on {sets} is measured so; name a set with --dataset, one of colour pictures for "
-            "--protocol jpeg-rgb, one of real pairs for --protocol real"
-        )
-    one = idle[0]
-    return (
-        f"model {one.name} ({' and '.join(one.tasks)}) fits nothing that would be measured on {sets}; "
-        "change --task, --scale or --dataset"
-    )

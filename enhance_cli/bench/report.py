@@ -14,19 +14,8 @@ if TYPE_CHECKING:
     from enhance_cli.metrics.measure import Metrics
 
 SCHEMA = 1
-
-_LABELS = {
-    "psnr": "PSNR",
-    "psnr_y": "PSNR-Y",
-    "psnr_b": "PSNR-B",
-    "ssim": "SSIM",
-    "ssim_y": "SSIM-Y",
-    "ssim_flat": "SSIM-flat",
-    "ssim_shrunk": "SSIM-shrunk",
-    "lpips": "LPIPS",
-    "dists": "DISTS",
-    "niqe": "NIQE",
-}
+WORDS = ("task", "dataset", "setting", "protocol", "seed", "ensemble", "model", "weights")
+"""Fields of a row that its event holds as they are."""
 
 
 @dataclass(frozen=True)
@@ -120,21 +109,14 @@ class Row:
         event = {
             "event": "row",
             "schema": SCHEMA,
-            "task": self.task,
-            "dataset": self.dataset,
-            "setting": self.setting,
-            "protocol": self.protocol,
-            "seed": self.seed,
-            "ensemble": self.ensemble,
-            "model": self.model,
-            "weights": self.weights,
+            **{word: getattr(self, word) for word in WORDS},
             "images": len(self.scores),
             "metrics": _finite(self.metrics),
             "baseline": {"name": self.baseline_name, **_finite(self.baseline)},
-            "paper": None if self.paper is None else asdict(self.paper),
+            "paper": self.paper and asdict(self.paper),
             "worst_gain": _rounded(self.worst_gain, 6),
             "seconds_per_megapixel": _rounded(self.seconds_per_megapixel, 4),
-            "cost": None if self.cost is None else asdict(self.cost),
+            "cost": self.cost and asdict(self.cost),
             "per_image": [
                 {
                     "image": score.image,
@@ -207,7 +189,8 @@ def heading(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def label(metric: str) -> str:
     """What tables call a metric: "PSNR-Y" for "psnr_y"."""
-    return _LABELS.get(metric, metric)
+    kind, _, variant = metric.partition("_")
+    return kind.upper() + (f"-{variant.upper() if len(variant) == 1 else variant}" if variant else "")
 
 
 def figure(metric: str, value: float) -> str:

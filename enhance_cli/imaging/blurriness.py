@@ -69,7 +69,16 @@ def blur_features(pixels: Pixels) -> NDArray[np.float64] | None:
     """
     tiles = surveyed(pixels, _TILE, _LEAST_TILE)
     luma = tiles @ LUMA if tiles.shape[3] == 3 else tiles[..., 0]
-    squares = np.array([[_difference(luma, lag, direction) for lag in _LAGS] for direction in _DIRECTIONS])
+    height, width = luma.shape[1:]
+
+    def difference(lag: int, down: int, right: int) -> NDArray[np.floating]:
+        """Mean squared difference (N,) of pixels `lag` steps apart in one direction."""
+        down, right = down * lag, right * lag
+        first = luma[:, down:, max(right, 0) : width + min(right, 0)]
+        second = luma[:, : height - down, max(-right, 0) : width - max(right, 0)]
+        return np.asarray(np.square(first - second).mean((1, 2)))
+
+    squares = np.array([[difference(lag, *direction) for lag in _LAGS] for direction in _DIRECTIONS])
     contrast = squares[:, 2].mean(0)
     if contrast.size == 0 or contrast.max() < _LEAST_CONTRAST:
         return None
@@ -88,12 +97,3 @@ def _steepness(pixels: Pixels) -> float:
     steps = np.maximum(*(np.abs(np.diff(luma, axis=axis)).max((1, 2)) for axis in (1, 2)))
     strongest = contrast >= np.quantile(contrast, 1 - _STRONGEST)
     return float(np.median(steps[strongest] / np.maximum(contrast[strongest], 1)))
-
-
-def _difference(luma: NDArray[np.float32], lag: int, direction: tuple[int, int]) -> NDArray[np.floating]:
-    """Mean squared difference (N,) of pixels `lag` steps apart in one direction."""
-    height, width = luma.shape[1:]
-    down, right = direction[0] * lag, direction[1] * lag
-    first = luma[:, down:, max(right, 0) : width + min(right, 0)]
-    second = luma[:, : height - down, max(-right, 0) : width - max(right, 0)]
-    return np.asarray(np.square(first - second).mean((1, 2)))

@@ -32,7 +32,8 @@ SRGB_TO_D50 = np.array(
     [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]], np.float64
 )
 """Linear sRGB to XYZ of ICC's white, adapted by Bradford's matrix (its columns are sRGB's colorants)."""
-_D50 = np.array([0.9642, 1.0, 0.8249])
+D50 = np.array([0.9642, 1.0, 0.8249])
+"""XYZ of that white."""
 
 
 def to_float(pixels: Pixels) -> Plane:
@@ -84,10 +85,8 @@ def lab_to_srgb(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     """Take CIE L*a*b* of illuminant D50 (L in 0..100) to sRGB; the result is not clipped (IEC 61966-2-1)."""
     y = (lab[..., :1] + 16) / 116
     f = np.concatenate([y + lab[..., 1:2] / 500, y, y - lab[..., 2:3] / 200], axis=2)
-    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * _D50
-    return srgb_encoded(
-        _affine(xyz.astype(np.float32), np.linalg.inv(SRGB_TO_D50).astype(np.float64), np.zeros(3))
-    )
+    xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * D50
+    return srgb_encoded(_undo(xyz.astype(np.float32), SRGB_TO_D50, np.zeros(3)))
 
 
 def srgb_encoded(linear: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -104,5 +103,5 @@ def _affine(x: Floats, matrix: NDArray[np.float64], offset: NDArray[np.float64])
 
 
 def _undo(x: Floats, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Floats:
-    inverse: NDArray[np.float64] = np.linalg.inv(matrix).astype(np.float64)
+    inverse = np.asarray(np.linalg.inv(matrix), np.float64)
     return _affine(x, inverse, -inverse @ offset)

@@ -103,7 +103,15 @@ def read_frames(
     name = str(source) if isinstance(source, Path) else "input data"
     data = bytes_of(source, options.limits) if isinstance(source, Path) else source
     try:
-        for found in _decoded(data, options.limits):
+        if not data:
+            raise ReadError("the file is empty")
+        options.limits.check("file_bytes", len(data), f"{len(data)} bytes")
+        format = _format_of(data[:_HEAD_BYTES])
+        if (missing := FORMATS[format].missing) is not None:
+            raise ReadError(missing)
+        # A filter, not `catch_warnings`, which is not safe with threads.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        for found in _READERS[format](data, options.limits):
             yield Frame(_picture(found, options), found.milliseconds, found.loops, found.count)
     except ReadError as error:
         raise ReadError(f"{name}: {error}") from error
@@ -112,8 +120,9 @@ def read_frames(
     # On broken files Pillow's plug-ins raise nearly anything: OSError, SyntaxError, struct.error ...
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        title = FORMATS[_format_of(data[:_HEAD_BYTES])].title
-        raise ReadError(f"{name}: {title}, broken or cut off ({reason}); get a complete copy") from error
+        raise ReadError(
+            f"{name}: {FORMATS[format].title}, broken or cut off ({reason}); get a complete copy"
+        ) from error
 
 
 def bytes_of(path: Path, limits: Limits | None = None) -> bytes:
@@ -142,19 +151,6 @@ def bytes_of(path: Path, limits: Limits | None = None) -> bytes:
         raise ReadError(text if text.startswith(f"{path}: ") else f"{path}: {text}") from error
     except (OSError, ValueError) as error:
         raise ReadError(f"{path}: cannot be read ({error})") from error
-
-
-def _decoded(data: bytes, limits: Limits) -> Iterator[Decoded]:
-    """The frames of a file. Raises ReadError if it is empty or no picture."""
-    if not data:
-        raise ReadError("the file is empty")
-    limits.check("file_bytes", len(data), f"{len(data)} bytes")
-    format = _format_of(data[:_HEAD_BYTES])
-    if (missing := FORMATS[format].missing) is not None:
-        raise ReadError(missing)
-    # A filter, not `catch_warnings`, which is not safe with threads.
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-    return _READERS[format](data, limits)
 
 
 def _format_of(head: bytes) -> str:

@@ -15,6 +15,7 @@ from enhance_cli.imaging.ifd import (
     Layout,
     Order,
     fractions,
+    head_of,
     layout_of,
     longs,
     numbers,
@@ -25,8 +26,9 @@ from enhance_cli.imaging.ifd import (
 )
 
 PREFIX = b"Exif\0\0"
-_EXIF, _GPS, _INTEROP = 0x8769, 0x8825, 0xA005
-_ORIENTATION = 0x0112
+GPS, ORIENTATION = 0x8825, 0x0112
+"""Tags of the first directory: where the position lies, and how the picture is turned."""
+_EXIF, _INTEROP = 0x8769, 0xA005
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
 _FOCAL_PLANE_X, _FOCAL_PLANE_Y = 0xA20E, 0xA20F
 _SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
@@ -61,7 +63,7 @@ class Exif:
     @property
     def orientation(self) -> int:
         """1..8; 1 where there is none or it makes no sense."""
-        value = numbers(self.main.get(_ORIENTATION), self.order)
+        value = numbers(self.main.get(ORIENTATION), self.order)
         return value[0] if value and 1 <= value[0] <= 8 else 1
 
     def without(self, *tags: int) -> Exif:
@@ -83,8 +85,8 @@ def of_directory(data: bytes, layout: Layout, offset: int) -> Exif:
     main, broken = parsed(data, layout, offset)
     order = layout.order
     nested: dict[int, Directory] = {}
-    for tag, home in ((_EXIF, main), (_GPS, main), (_INTEROP, None)):
-        holder = nested.get(_EXIF, {}) if home is None else home
+    for tag in (_EXIF, GPS, _INTEROP):
+        holder = nested.get(_EXIF, {}) if tag == _INTEROP else main
         where = numbers(holder.get(tag), order)
         try:
             nested[tag], more = parsed(data, layout, where[0]) if where else ({}, 0)
@@ -104,24 +106,20 @@ def block(exif: Exif) -> bytes | None:
     """The block as bytes, beginning with its name; None if it has no tags."""
     if not exif.main:
         return None
-    start = b"II*\0\x08\0\0\0" if exif.order == "<" else b"MM\0*\0\0\0\x08"
     fixed = (_MAKER_NOTE, exif.maker_note) if exif.maker_note else None
-    return PREFIX + start + packed(exif.order, exif.main, exif.nested, fixed=fixed)[0]
+    return PREFIX + head_of(exif.order) + packed(exif.order, exif.main, exif.nested, fixed=fixed)[0]
 
 
 def reset(exif: Exif) -> Exif:
     """The block of a picture that has been turned already: its orientation is 1, all else stays."""
-    if _ORIENTATION not in exif.main:
+    if ORIENTATION not in exif.main:
         return exif
-    return replace(exif, main=exif.main | {_ORIENTATION: shorts(exif.order, 1)})
+    return replace(exif, main=exif.main | {ORIENTATION: shorts(exif.order, 1)})
 
 
 def upright(exif: Exif, width: int, height: int) -> Exif:
     """The block of a stored picture of `width` x `height` once its orientation has been applied."""
     turn = exif.orientation
-    main = dict(exif.main)
-    if _ORIENTATION in main:
-        main[_ORIENTATION] = shorts(exif.order, 1)
     across = turn >= 5
 
     def placed(values: tuple[int, ...]) -> tuple[int, ...]:
@@ -142,7 +140,7 @@ def upright(exif: Exif, width: int, height: int) -> Exif:
     if across:
         swapped = {_FOCAL_PLANE_X: _FOCAL_PLANE_Y, _FOCAL_PLANE_Y: _FOCAL_PLANE_X}
         details = {swapped.get(tag, tag): entry for tag, entry in details.items()}
-    return replace(exif, main=main, nested=exif.nested | ({_EXIF: details} if details else {}))
+    return replace(reset(exif), nested=exif.nested | ({_EXIF: details} if details else {}))
 
 
 def resized(exif: Exif, width: int, height: int, before: tuple[int, int] | None) -> Exif:
@@ -176,11 +174,6 @@ def resized(exif: Exif, width: int, height: int, before: tuple[int, int] | None)
     if details:
         nested[_EXIF] = details
     return replace(exif, nested=nested)
-
-
-def without_gps(exif: Exif) -> Exif:
-    """The same block without its position."""
-    return exif.without(_GPS)
 
 
 def _with_places(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enhance_cli.imaging.decode import Frame, ReadOptions, bytes_of, read, read_frames
-from enhance_cli.imaging.encode import EncodeOptions, encode, encode_bands
+from enhance_cli.imaging.encode import EncodeOptions, encode, encode_bands, encode_frames
 from enhance_cli.imaging.formats import (
     IMAGE_SUFFIXES,
     check_fits,
@@ -12,7 +12,6 @@ from enhance_cli.imaging.formats import (
     holds_alpha,
     losses,
 )
-from enhance_cli.imaging.frames import encode_frames
 from enhance_cli.imaging.limits import DEFAULT_MAX_PIXELS, Limits
 from enhance_cli.imaging.publish import atomic, remove_leftovers, write_atomic
 

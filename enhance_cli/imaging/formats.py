@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from enhance_cli.errors import UsageError, WriteError
-from enhance_cli.imaging import exif as exifs
 from enhance_cli.imaging.icc import hdr, profile_for
 from enhance_cli.imaging.metadata import exif_dpi, with_fitting_profile
 from enhance_cli.imaging.picture import Metadata, Picture, keyword_of
@@ -63,68 +62,31 @@ _NAMED = 5
 _BLOCKS = ("exif", "xmp", "iptc", "comment")
 _COMMON = frozenset({"icc", "exif", "xmp"})
 
+_DENSITY = frozenset({"dpi", "aspect"})
+
 # A JPEG marker holds 65533 bytes; EXIF and XMP have to fit into one with their own names.
+# fmt: off
 FORMATS = {
-    "PNG": FileFormat(
-        "PNG",
-        (".png", ".apng"),
-        alpha=True,
-        bits=16,
-        frames=True,
-        metadata=_COMMON | {"dpi", "aspect", "iptc", "comment", "text", "colour"},
-    ),
-    "JPEG": FileFormat(
-        "JPEG",
-        (".jpg", ".jpeg", ".jpe", ".jfif"),
-        lossless=False,
-        metadata=_COMMON | {"dpi", "aspect", "iptc", "comment"},
-        side=65_500,
-        block=65_490,
-    ),
-    "WEBP": FileFormat(
-        "WebP", (".webp",), alpha=True, gray=False, frames=True, metadata=_COMMON, side=16_383
-    ),
-    "TIFF": FileFormat(
-        "TIFF",
-        (".tif", ".tiff"),
-        alpha=True,
-        bits=16,
-        frames=True,
-        metadata=_COMMON | {"dpi", "aspect", "iptc"},
-    ),
+    "PNG": FileFormat("PNG", (".png", ".apng"), alpha=True, bits=16, frames=True,
+                      metadata=_COMMON | _DENSITY | {"iptc", "comment", "text", "colour"}),
+    "JPEG": FileFormat("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), lossless=False,
+                       metadata=_COMMON | _DENSITY | {"iptc", "comment"}, side=65_500, block=65_490),
+    "WEBP": FileFormat("WebP", (".webp",), alpha=True, gray=False, frames=True,
+                       metadata=_COMMON, side=16_383),
+    "TIFF": FileFormat("TIFF", (".tif", ".tiff"), alpha=True, bits=16, frames=True,
+                       metadata=_COMMON | _DENSITY | {"iptc"}),
     "BMP": FileFormat("BMP", (".bmp", ".dib"), metadata=frozenset({"dpi"})),
     "PPM": FileFormat("PNM", (".ppm", ".pgm", ".pnm", ".pbm", ".pam", ".pfm"), bits=16),
-    "GIF": FileFormat(
-        "GIF",
-        (".gif",),
-        alpha=True,
-        lossless=False,
-        frames=True,
-        metadata=frozenset({"comment"}),
-        side=65_535,
-    ),
-    "AVIF": FileFormat(
-        "AVIF", (".avif", ".avifs"), alpha=True, lossless=False, frames=True, metadata=_COMMON, side=16_384
-    ),
-    "HEIF": FileFormat(
-        "HEIC",
-        (".heic", ".heif", ".hif"),
-        alpha=True,
-        lossless=False,
-        metadata=_COMMON,
-        side=16_384,
-        package="pillow-heif",
-        module="pillow_heif",
-    ),
-    "JXL": FileFormat(
-        "JPEG XL",
-        (".jxl",),
-        alpha=True,
-        metadata=frozenset({"exif", "xmp"}),
-        package="pillow-jxl-plugin",
-        module="pillow_jxl",
-    ),
+    "GIF": FileFormat("GIF", (".gif",), alpha=True, lossless=False, frames=True,
+                      metadata=frozenset({"comment"}), side=65_535),
+    "AVIF": FileFormat("AVIF", (".avif", ".avifs"), alpha=True, lossless=False, frames=True,
+                       metadata=_COMMON, side=16_384),
+    "HEIF": FileFormat("HEIC", (".heic", ".heif", ".hif"), alpha=True, lossless=False,
+                       metadata=_COMMON, side=16_384, package="pillow-heif", module="pillow_heif"),
+    "JXL": FileFormat("JPEG XL", (".jxl",), alpha=True, metadata=frozenset({"exif", "xmp"}),
+                      package="pillow-jxl-plugin", module="pillow_jxl"),
 }
+# fmt: on
 
 _SUFFIXES = {suffix: name for name, format in FORMATS.items() for suffix in format.suffixes}
 # These name kinds of PNM that are read, not written.
@@ -221,27 +183,14 @@ def losses(picture: Picture, format: str) -> tuple[str, ...]:
         if what == "dpi" and kept.exif is not None and exif_dpi(kept.exif) == value:
             continue
         lines.append(f"no room for the {title}, which is dropped")
-    lines += _png_losses(kept, metadata)
-    return tuple(f"{target.title}: {line}" for line in lines)
-
-
-def _png_losses(kept: Metadata, metadata: Metadata) -> list[str]:
-    """What is lost of the chunks of a PNG."""
-    lines = []
     if len(kept.text) < len(metadata.text):
         names = list(dict.fromkeys(keyword_of(body) for _, body in metadata.text))
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        listed = ", ".join(names[:_NAMED])
-        lines.append(f"no room for the text of a PNG, which is dropped: {listed}{more}")
-    if kept.colour == metadata.colour:
-        return lines
-    if hdr(metadata.colour):
-        lines.append("no room for cICP (HDR), which is dropped: colours will look wrong; write PNG")
-    elif kept.icc is None and metadata.icc is None and profile_for(metadata.colour, gray=False) is not None:
-        lines.append("no room for gamma and primaries, which are dropped: colours will change")
-    return lines
-
-
-def without_orientation(exif: bytes) -> bytes | None:
-    """The block without its orientation, for containers that state it themselves."""
-    return exifs.block(exifs.parse(exif).without(0x0112))
+        lines.append(f"no room for the text of a PNG, which is dropped: {', '.join(names[:_NAMED])}{more}")
+    if kept.colour != metadata.colour:
+        plain = kept.icc is None and metadata.icc is None
+        if hdr(metadata.colour):
+            lines.append("no room for cICP (HDR), which is dropped: colours will look wrong; write PNG")
+        elif plain and profile_for(metadata.colour, gray=False) is not None:
+            lines.append("no room for gamma and primaries, which are dropped: colours will change")
+    return tuple(f"{target.title}: {line}" for line in lines)

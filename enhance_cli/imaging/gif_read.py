@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 from PIL import Image
 
 from enhance_cli.errors import ReadError
 from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.picture import Metadata
-from enhance_cli.imaging.samples import Decoded, check_size, from_pillow
+from enhance_cli.imaging.samples import Decoded, animated, check_size
 
 _IMAGE, _EXTENSION, _TRAILER = 0x2C, 0x21, 0x3B
 _CONTROL, _COMMENT, _APPLICATION = 0xF9, 0xFE, 0xFF
@@ -23,29 +24,16 @@ _XMP_TRAILER = bytes([1, *range(255, -1, -1)])
 def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     """All frames, each as it looks on the screen."""
     check_size(int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little"), limits)
-    clean, metadata, count = _walked(data, limits)
+    clean, metadata = _walked(data, limits)
     with Image.open(io.BytesIO(clean), formats=("GIF",)) as image:
-        check_size(*image.size, limits)
-        for number in range(count):
-            image.seek(number)
-            # Of a GIF that shows one picture for ever, the frame has no duration.
-            yield Decoded(
-                from_pillow(image),
-                metadata,
-                "GIF",
-                count=count,
-                milliseconds=float(image.info.get("duration", 0)) if count > 1 else None,
-                loops=_shown(image.info.get("loop")),
-            )
+        for frame in animated(image, "GIF", metadata, limits):
+            # The file counts repetitions, 0 for ever, and says nothing where all is shown once.
+            loop = image.info.get("loop")
+            yield replace(frame, loops=1 if loop is None else loop and loop + 1)
 
 
-def _shown(loop: int | None) -> int:
-    """How often all frames are shown: the file counts repetitions, and none means once."""
-    return 1 if loop is None else 0 if loop == 0 else loop + 1
-
-
-def _walked(data: bytes, limits: Limits) -> tuple[bytes, Metadata, int]:
-    """The file without its extensions but for what animations need, its metadata, the number of frames."""
+def _walked(data: bytes, limits: Limits) -> tuple[bytes, Metadata]:
+    """The file without its extensions but for what animations need, and its metadata."""
     at = 13 + _table(data[10:11])
     pieces, count, n_blocks = [data[:at]], 0, 0
     found: dict[bytes, bytes] = {}
@@ -80,7 +68,7 @@ def _walked(data: bytes, limits: Limits) -> tuple[bytes, Metadata, int]:
         raise ReadError("the GIF holds no picture, or is cut off; get a complete copy")
     comment = b"\n".join(text for text in comments if text.strip(b"\0 "))
     metadata = Metadata(icc=found.get(_ICC), xmp=found.get(_XMP), comment=comment or None)
-    return b"".join([*pieces, bytes([_TRAILER])]), metadata, count
+    return b"".join([*pieces, bytes([_TRAILER])]), metadata
 
 
 def _table(flags: bytes) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from enhance_cli.imaging.colour import SRGB_TO_D50, srgb_encoded
+from enhance_cli.imaging.colour import D50, SRGB_TO_D50, srgb_encoded
 from enhance_cli.imaging.picture import Metadata, Pixels, PngChunk
 
 Profile = Literal["keep", "srgb"]
@@ -23,7 +23,6 @@ Profile = Literal["keep", "srgb"]
 
 _BLOCK_SAMPLES = 1 << 20
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-_D50 = np.array([0.9642, 1.0, 0.8249])
 # ITU-T H.273: x and y of white, red, green, blue.
 _PRIMARIES = {
     1: (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06),
@@ -64,11 +63,11 @@ def to_srgb(colour: Pixels, metadata: Metadata) -> tuple[Pixels, Metadata, str |
         return colour, metadata, "colours of this kind cannot be converted to sRGB with 16 bits and were kept"
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(metadata.icc))
-        image = Image.fromarray(colour[..., 0] if colour.shape[2] == 1 else colour)
-        mode = "L" if image.mode == "L" else "RGB"
+        gray = colour.shape[2] == 1
+        image = Image.fromarray(colour[..., 0] if gray else colour)
         found = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
         pixels = np.array(found)
-        return pixels[..., :1].copy() if mode == "L" else pixels, plain, None
+        return pixels[..., :1].copy() if gray else pixels, plain, None
     except (OSError, ImageCms.PyCMSError):
         return colour, metadata, "the ICC profile is broken: its colours were kept as they are"
 
@@ -78,9 +77,8 @@ def says_srgb(icc: bytes) -> bool:
     colours = _of_icc(icc)
     if colours is None or len(colours.curves) != 3:
         return False
-    x = np.linspace(0, 1, 256)
-    curves = (np.interp(x, np.linspace(0, 1, len(curve)), curve) for curve in colours.curves)
-    near = all(np.abs(curve - _srgb_linear(x)).max() < _NEAR_CURVE for curve in curves)
+    srgb = _srgb_linear(np.linspace(0, 1, 256))
+    near = all(np.abs(_sampled(curve, 256) - srgb).max() < _NEAR_CURVE for curve in colours.curves)
     return near and bool(np.abs(colours.matrix - SRGB_TO_D50).max() < _NEAR_PRIMARY)
 
 
@@ -95,17 +93,12 @@ def profile_for(chunks: tuple[PngChunk, ...], gray: bool) -> bytes | None:
     None where that is sRGB, which needs no word, or cannot be said (HDR).
     """
     colours = _of_chunks(chunks)
-    if colours is None:
-        return None
-    return _written(colours, gray)
+    return None if colours is None else _written(colours, gray)
 
 
 def _converted(colour: Pixels, colours: _Colours) -> Pixels:
     full = np.iinfo(colour.dtype).max
-    levels = np.linspace(0, 1, full + 1)
-    tables = [
-        np.interp(levels, np.linspace(0, 1, len(curve)), curve).astype(np.float32) for curve in colours.curves
-    ]
+    tables = [_sampled(curve, full + 1).astype(np.float32) for curve in colours.curves]
     out = np.empty_like(colour)
     matrix = (np.linalg.inv(SRGB_TO_D50) @ colours.matrix).astype(np.float32)
     step = max(1, _BLOCK_SAMPLES // colour[:1].size)
@@ -116,6 +109,11 @@ def _converted(colour: Pixels, colours: _Colours) -> Pixels:
             linear = linear @ matrix.T
         out[top : top + step] = np.clip(srgb_encoded(linear) * full + 0.5, 0, full)
     return out
+
+
+def _sampled(curve: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """A curve at `n` evenly spaced points."""
+    return np.interp(np.linspace(0, 1, n), np.linspace(0, 1, len(curve)), curve)
 
 
 def _of_icc(icc: bytes) -> _Colours | None:
@@ -197,7 +195,7 @@ def _to_d50(points: tuple[float, ...]) -> NDArray[np.float64]:
     ]
     columns = np.stack(primaries, axis=1)
     matrix = columns * np.linalg.solve(columns, white)
-    adapted = np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ _D50) / (_BRADFORD @ white)) @ _BRADFORD
+    adapted = np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ D50) / (_BRADFORD @ white)) @ _BRADFORD
     return np.asarray(adapted @ matrix)
 
 
@@ -206,14 +204,11 @@ def _written(colours: _Colours, gray: bool) -> bytes:
     curve = np.round(np.clip(colours.curves[0], 0, 1) * 65_535).astype(">u2")
     curves = b"curv\0\0\0\0" + struct.pack(">L", len(curve)) + curve.tobytes()
     name = b"desc\0\0\0\0\0\0\0\x05PNG \0" + bytes(78 + 1)
-    tags = {b"desc": name, b"cprt": b"text\0\0\0\0CC0\0", b"wtpt": _xyz(_D50)}
+    tags = {b"desc": name, b"cprt": b"text\0\0\0\0CC0\0", b"wtpt": _xyz(D50)}
     if gray:
         tags[b"kTRC"] = curves
     else:
-        tags |= {
-            key: _xyz(column)
-            for key, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colours.matrix.T, strict=True)
-        }
+        tags |= dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, colours.matrix.T), strict=True))
         tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curves)
     at = 132 + 12 * len(tags)
     table, bodies, places = [], [], {}
@@ -225,14 +220,11 @@ def _written(colours: _Colours, gray: bool) -> bytes:
         table.append(struct.pack(">4sLL", key, places[body], len(body)))
     head = struct.pack(
         ">L4xL4s4s4s12x4s4x4s4x4x8xL3l",
-        at, 0x02400000, b"mntr", b"GRAY" if gray else b"RGB ", b"XYZ ", b"acsp", bytes(4), 0, *_fixed(_D50),
+        at, 0x02400000, b"mntr", b"GRAY" if gray else b"RGB ", b"XYZ ", b"acsp", bytes(4), 0,
+        *struct.unpack(">3l", _xyz(D50)[8:]),
     )  # fmt: skip
     return b"".join([head.ljust(128, b"\0"), struct.pack(">L", len(tags)), *table, *bodies])
 
 
 def _xyz(values: NDArray[np.float64]) -> bytes:
-    return b"XYZ \0\0\0\0" + struct.pack(">3l", *_fixed(values))
-
-
-def _fixed(values: NDArray[np.float64]) -> list[int]:
-    return [round(float(value) * 65_536) for value in values]
+    return b"XYZ \0\0\0\0" + struct.pack(">3l", *(round(float(value) * 65_536) for value in values))

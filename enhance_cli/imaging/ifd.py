@@ -10,28 +10,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from typing import Literal
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL = 1, 2, 3, 4, 5, 7, 10
 
-_SIZES = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+_BY_SIZE = {1: (1, 2, 6, 7), 2: (3, 8), 4: (4, 9, 11, 13), 8: (5, 10, 12, 16, 17, 18)}
+_SIZES = {kind: size for size, kinds in _BY_SIZE.items() for kind in kinds}
 _LETTERS = {1: "B", 3: "H", 4: "L", 6: "b", 8: "h", 9: "l", 13: "L", 16: "Q", 17: "q", 18: "Q"}
 _MAGIC: dict[bytes, tuple[Order, bool]] = {
     b"II*\0": ("<", False),
@@ -84,7 +69,9 @@ def directories(data: bytes, layout: Layout, first: int) -> Iterator[int]:
         seen.add(offset)
         yield offset
         try:
-            offset = _next(data, layout, offset)
+            start, count, size = table_of(data, layout, offset)
+            letter = "Q" if layout.big else "L"
+            offset = struct.unpack_from(layout.order + letter, data, start + count * size)[0]
         except struct.error:
             return
 
@@ -94,12 +81,6 @@ def table_of(data: bytes, layout: Layout, offset: int) -> tuple[int, int, int]:
     if layout.big:
         return offset + 8, struct.unpack_from(f"{layout.order}Q", data, offset)[0], 20
     return offset + 2, struct.unpack_from(f"{layout.order}H", data, offset)[0], 12
-
-
-def _next(data: bytes, layout: Layout, offset: int) -> int:
-    start, count, size = table_of(data, layout, offset)
-    letter = "Q" if layout.big else "L"
-    return int(struct.unpack_from(layout.order + letter, data, start + count * size)[0])
 
 
 def parsed(
@@ -172,6 +153,38 @@ def rational(order: Order, value: Fraction | float) -> Entry:
     while nearest.numerator >= 1 << 32:
         nearest = Fraction((1 << 32) - 1)
     return Entry(RATIONAL, 1, struct.pack(f"{order}2L", nearest.numerator, nearest.denominator))
+
+
+def head_of(order: Order) -> bytes:
+    """What a TIFF structure begins with; its first directory follows at once, at offset 8."""
+    return b"II*\0\x08\0\0\0" if order == "<" else b"MM\0*\0\0\0\x08"
+
+
+def page_of(
+    order: Order,
+    directory: Directory,
+    nested: dict[int, Directory],
+    strips: list[bytes],
+    *,
+    places: tuple[int, int] = (273, 279),
+    base: int = 8,
+    last: bool = True,
+) -> bytes:
+    """One page of a TIFF that begins at `base`, which is even: its directory, values, and strips of pixels.
+
+    `places`: the tags that tell where strips (or tiles) lie and how long they are.
+    """
+    at, lengths = places
+    sizes = [len(strip) for strip in strips]
+    tags = directory | {at: longs(order, *sizes), lengths: longs(order, *sizes)}
+    length = len(packed(order, tags, nested, base=base)[0])
+    length += length % 2
+    end = base + length + sum(sizes)
+    end += end % 2
+    tags[at] = longs(order, *accumulate([base + length, *sizes[:-1]]))
+    table, _ = packed(order, tags, nested, base=base, following=0 if last else end)
+    page = b"".join([table.ljust(length, b"\0"), *strips])
+    return page if last else page.ljust(end - base, b"\0")
 
 
 def packed(

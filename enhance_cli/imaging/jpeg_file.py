@@ -6,6 +6,7 @@ import io
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,15 +63,22 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
         _check_whole(found, head)
         warnings.append("the JPEG lacks its end marker, but no pixels")
     with Image.open(io.BytesIO(b"".join([head, found.pixels, _END])), formats=("JPEG",)) as image:
-        samples = from_pillow(image, metadata.icc)
+        quality, subsampling = None, None
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            if image.quantization:
+                # The table that the first component uses, be it luma or gray.
+                table = image.layer[0][3] if image.layer else min(image.quantization)
+                quality = quality_from_tables(image.quantization, luma=table)
+            sampling = JpegImagePlugin.get_sampling(image)
+            subsampling = "gray" if image.mode == "L" else _SUBSAMPLINGS.get(sampling)
         yield Decoded(
-            samples,
+            from_pillow(image, metadata.icc),
             metadata,
             "JPEG",
             warnings=tuple(warnings),
             count=count,
-            jpeg_quality=_quality(image),
-            jpeg_subsampling=_subsampling(image),
+            jpeg_quality=quality,
+            jpeg_subsampling=subsampling,
         )
 
 
@@ -96,7 +104,12 @@ def _segments(data: bytes, limits: Limits) -> _Segments:
             scans += 1
             limits.check("scans", scans, f"the JPEG has more than {limits.scans} scans")
             first_scan = first_scan or start
-            _note_coefficients(found, body)
+            # The header tells which coefficients the scan brings to full precision (T.81, B.2.3).
+            n = body[0] if body else 0
+            if len(body) >= 4 + 2 * n and not body[3 + 2 * n] & 15:
+                first, last = body[1 + 2 * n], min(body[2 + 2 * n], 63)
+                parts = body[1 : 1 + 2 * n : 2]
+                found.coefficients.update((part, k) for part in parts for k in range(first, last + 1))
         elif not first_scan:
             if kind in _FRAMES and len(body) >= 6:
                 found.size = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
@@ -111,17 +124,6 @@ def _segments(data: bytes, limits: Limits) -> _Segments:
     end = marker.start() if marker else len(data)
     found.pixels = data[first_scan:end].rstrip(b"\xff")
     return found
-
-
-def _note_coefficients(found: _Segments, scan: bytes) -> None:
-    """Note which coefficients a scan header brings to full precision (T.81, B.2.3)."""
-    n = scan[0] if scan else 0
-    if len(scan) < 4 + 2 * n:
-        return
-    first, last, precision = scan[1 + 2 * n : 4 + 2 * n]
-    if precision & 15 == 0:
-        parts = scan[1 : 1 + 2 * n : 2]
-        found.coefficients.update((part, k) for part in parts for k in range(first, min(last, 63) + 1))
 
 
 def _check_whole(found: _Segments, head: bytes) -> None:
@@ -161,7 +163,21 @@ def _metadata(found: _Segments, limits: Limits) -> tuple[Metadata, list[str], in
         warnings.append("the ICC profile is larger than --limit profile_bytes and was dropped")
     exif = b"".join(bodies.get(EXIF, [])) or None
     comments = [body for kind, body in found.application if kind == _COMMENT and body.strip(b"\0 ")]
-    dpi, aspect = _density(found)
+    dpi, aspect = None, None
+    jfif = next((body for kind, body in found.application if kind == 0xE0 and body[:5] == b"JFIF\0"), b"")
+    if len(jfif) >= 12:
+        unit, x, y = struct.unpack(">BHH", jfif[7:12])
+        if unit in (1, 2):
+            dpi = (x * 2.54, y * 2.54) if unit == 2 else (float(x), float(y))
+        elif x != y and x and y:
+            aspect = x, y
+    n_pictures = 1
+    if _PICTURES in bodies:
+        # The index of a file of several pictures (CIPA DC-007).
+        with suppress(ValueError):
+            layout, first = ifd.layout_of(bodies[_PICTURES][0])
+            tags, _ = ifd.parsed(bodies[_PICTURES][0], layout, first)
+            n_pictures = max(1, *ifd.numbers(tags.get(0xB001), layout.order)[:1], 1)
     metadata = Metadata(
         icc=icc,
         exif=None if exif is None else EXIF + exif,
@@ -171,45 +187,7 @@ def _metadata(found: _Segments, limits: Limits) -> tuple[Metadata, list[str], in
         iptc=records_of(b"".join(bodies.get(PHOTOSHOP, []))),
         comment=b"\n".join(comments) or None,
     )
-    return metadata, warnings, _pictures(bodies.get(_PICTURES, [b""])[0])
-
-
-def _density(found: _Segments) -> tuple[tuple[float, float] | None, tuple[int, int] | None]:
-    """Dots per inch, or densities without a unit, that JFIF tells."""
-    jfif = next((body for kind, body in found.application if kind == 0xE0 and body[:5] == b"JFIF\0"), b"")
-    if len(jfif) < 12:
-        return None, None
-    unit, x, y = struct.unpack(">BHH", jfif[7:12])
-    if unit in (1, 2):
-        factor = 2.54 if unit == 2 else 1.0
-        return (x * factor, y * factor), None
-    return None, (x, y) if x != y and x and y else None
-
-
-def _pictures(block: bytes) -> int:
-    """The number of pictures that a multi-picture index (CIPA DC-007) names."""
-    try:
-        layout, first = ifd.layout_of(block)
-        tags, _ = ifd.parsed(block, layout, first)
-    except ValueError:
-        return 1
-    return max(1, *ifd.numbers(tags.get(0xB001), layout.order)[:1], 1)
-
-
-def _quality(image: Image.Image) -> int | None:
-    if not isinstance(image, JpegImagePlugin.JpegImageFile) or not image.quantization:
-        return None
-    # The table that the first component uses, be it luma or gray.
-    table = image.layer[0][3] if image.layer else min(image.quantization)
-    return quality_from_tables(image.quantization, luma=table)
-
-
-def _subsampling(image: Image.Image) -> str | None:
-    if not isinstance(image, JpegImagePlugin.JpegImageFile):
-        return None
-    if image.mode == "L":
-        return "gray"
-    return _SUBSAMPLINGS.get(JpegImagePlugin.get_sampling(image))
+    return metadata, warnings, n_pictures
 
 
 def written(image: Image.Image, quality: int, metadata: Metadata) -> bytes:
@@ -219,14 +197,11 @@ def written(image: Image.Image, quality: int, metadata: Metadata) -> bytes:
     data = buffer.getvalue()
     # Behind the JFIF segment, which comes first and whose density is set here.
     start = 4 + int.from_bytes(data[4:6], "big")
-    return b"".join([b"\xff\xd8", _jfif(metadata), *_application(metadata), data[start:]])
-
-
-def _jfif(metadata: Metadata) -> bytes:
     unit, (x, y) = 0, metadata.aspect or (1, 1)
     if metadata.dpi is not None:
         unit, x, y = 1, round(metadata.dpi[0]), round(metadata.dpi[1])
-    return _segment(0xE0, b"JFIF\0\x01\x01" + struct.pack(">BHHBB", unit, x, y, 0, 0))
+    jfif = _segment(0xE0, b"JFIF\0\x01\x01" + struct.pack(">BHHBB", unit, x, y, 0, 0))
+    return b"".join([b"\xff\xd8", jfif, *_application(metadata), data[start:]])
 
 
 def _application(metadata: Metadata) -> Iterator[bytes]:

@@ -1,15 +1,13 @@
-"""JPEG XL files (ISO 18181), read and written through pillow-jxl-plugin."""
+"""Reading of JPEG XL files (ISO 18181) through pillow-jxl-plugin."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
-
-from PIL import Image
 
 from enhance_cli.errors import ReadError
+from enhance_cli.imaging.heif import boxes
 from enhance_cli.imaging.icc import says_srgb
 from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.samples import Decoded, check_size, from_pillow, told
@@ -39,11 +37,12 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     """The picture, or the first frame. Needs pillow-jxl-plugin, which decodes 8 bits of colour."""
     from pillow_jxl import JpegXLImagePlugin
 
-    width, height, bits = _header(_codestream(data))
+    codestream, xmp = _parts(data, limits)
+    width, height, bits = _header(codestream)
     # The plug-in decodes as soon as it opens a file.
     check_size(width, height, limits)
     with JpegXLImagePlugin.JXLImageFile(io.BytesIO(data)) as image:
-        metadata = replace(told(image.info), xmp=_xmp(data, limits))
+        metadata = replace(told(image.info), xmp=xmp)
         # The decoder makes a profile where the file has none.
         if metadata.icc is not None and says_srgb(metadata.icc):
             metadata = replace(metadata, icc=None)
@@ -52,34 +51,21 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
         )
 
 
-def _codestream(data: bytes) -> bytes:
-    """The first bytes of the codestream, be it bare or in boxes."""
-    if data.startswith(_CODESTREAM):
-        return data[:64]
-    for kind, start in (("jxlc", 4), ("jxlp", 8)):
-        at = data.find(kind.encode())
-        if at >= 0 and data[at + start : at + start + 2] == _CODESTREAM:
-            return data[at + start : at + start + 64]
-    raise ReadError("the JPEG XL file is broken or cut off; get a complete copy")
-
-
-def _xmp(data: bytes, limits: Limits) -> bytes | None:
-    """The XMP of a file in boxes, where it is not compressed."""
-    at, n_boxes = 0, 0
-    while at + 8 <= len(data) and not data.startswith(_CODESTREAM):
-        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        head = 8
-        n_boxes += 1
-        limits.check("blocks", n_boxes, f"the file has more than {limits.blocks} boxes")
-        if length == 1:
-            length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
-        stop = at + length if length else len(data)
-        if kind == b"xml ":
-            return data[at + head : stop] or None
-        if stop <= at:
-            break
-        at = stop
-    return None
+def _parts(data: bytes, limits: Limits) -> tuple[bytes, bytes | None]:
+    """The first bytes of the codestream, be it bare or in boxes, and the XMP, where it is not compressed."""
+    stream, xmp = data[:64], None
+    if not data.startswith(_CODESTREAM):
+        stream = b""
+        for kind, at, end in boxes(data, limits):
+            if kind in (b"jxlc", b"jxlp") and not stream:
+                # A part of a codestream begins with its number.
+                start = at + 4 * (kind == b"jxlp")
+                stream = data[start : start + 64]
+            elif kind == b"xml " and xmp is None:
+                xmp = data[at:end] or None
+    if not stream.startswith(_CODESTREAM):
+        raise ReadError("the JPEG XL file is broken or cut off; get a complete copy")
+    return stream, xmp
 
 
 def _header(codestream: bytes) -> tuple[int, int, int]:
@@ -102,19 +88,5 @@ def _header(codestream: bytes) -> tuple[int, int, int]:
             return width, height, 8
     if bits.take(1):
         return width, height, 32
-    return width, height, _depth(bits)
-
-
-def _depth(bits: _Bits) -> int:
     which = bits.take(2)
-    return (8, 10, 12)[which] if which < 3 else 1 + bits.take(6)
-
-
-def encoded(image: Image.Image, quality: int, effort: int, carried: dict[str, Any]) -> bytes:
-    """JPEG XL file; quality 100 is lossless. Needs pillow-jxl-plugin."""
-    import pillow_jxl  # noqa: F401  registers the format
-
-    buffer = io.BytesIO()
-    how: dict[str, Any] = {"lossless": True} if quality >= 100 else {"quality": quality}
-    image.save(buffer, "JXL", effort=effort, use_container=True, **how, **carried)
-    return buffer.getvalue()
+    return width, height, (8, 10, 12)[which] if which < 3 else 1 + bits.take(6)

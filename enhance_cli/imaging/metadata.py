@@ -49,14 +49,11 @@ def settled(found: Metadata, width: int, height: int) -> tuple[Metadata, int, li
     if turn >= 5:
         dpi, aspect = turned.dpi, turned.aspect
         turned = replace(turned, dpi=dpi and dpi[::-1], aspect=aspect and aspect[::-1])
-    return for_size(turned, *size), turn, warnings + _hdr(found)
-
-
-def _hdr(metadata: Metadata) -> list[str]:
-    transfer = next((_TRANSFERS.get(body[1]) for kind, body in metadata.colour if kind == b"cICP"), None)
-    if transfer is None:
-        return []
-    return [f"HDR ({transfer}): restored as if it were an ordinary picture, so look at the result"]
+    transfer = next((_TRANSFERS.get(body[1]) for kind, body in found.colour if kind == b"cICP"), None)
+    if transfer is not None:
+        note = f"HDR ({transfer}): restored as if it were an ordinary picture, so look at the result"
+        warnings.append(note)
+    return for_size(turned, *size), turn, warnings
 
 
 def for_size(metadata: Metadata, width: int, height: int) -> Metadata:
@@ -79,7 +76,7 @@ def stripped(metadata: Metadata, strip: Strip) -> Metadata:
     exif, xmp = metadata.exif, metadata.xmp
     return replace(
         metadata,
-        exif=None if exif is None else exifs.block(exifs.without_gps(exifs.parse(exif))),
+        exif=None if exif is None else exifs.block(exifs.parse(exif).without(exifs.GPS)),
         xmp=None if xmp is None else packets.without_gps(xmp),
         text=tuple(chunk for chunk in metadata.text if not chunk[1].lower().startswith(b"exif:gps")),
     )

@@ -76,17 +76,15 @@ def aligned(pixels: Pixels) -> tuple[Pixels, slice, slice]:
     Mirrored about the outermost pixels, so that the pattern goes on across the border.
     """
     pattern = pattern_of(pixels) or NETWORKS
-    top, left = next((dy, dx) for dy in (0, 1) for dx in (0, 1) if _shifted(pattern, dy, dx) == NETWORKS)
+    # Seen from a corner so much further up and to the left, the pattern is theirs.
+    wanted = sampled(2, 2, NETWORKS)
+    corners = ((dy, dx) for dy in (0, 1) for dx in (0, 1))
+    top, left = next(at for at in corners if (np.roll(sampled(2, 2, pattern), at, (0, 1)) == wanted).all())
     height, width = pixels.shape[:2]
     rows = (MARGIN + top, MARGIN + -(height + top) % MULTIPLE)
     columns = (MARGIN + left, MARGIN + -(width + left) % MULTIPLE)
     padded: Pixels = np.pad(pixels, (rows, columns, (0, 0)), mode="reflect")  # type: ignore[assignment]
     return padded, slice(rows[0], rows[0] + height), slice(columns[0], columns[0] + width)
-
-
-def _shifted(pattern: str, dy: int, dx: int) -> str:
-    """The pattern seen from a corner so much further up and to the left."""
-    return "".join(pattern[2 * ((y + dy) % 2) + (x + dx) % 2] for y in (0, 1) for x in (0, 1))
 
 
 def interpolated(pixels: Pixels) -> Pixels:

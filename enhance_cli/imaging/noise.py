@@ -79,6 +79,13 @@ class _Blocks:
     varied: NDArray[np.bool_]
     """(M,) False for blocks of one colour, which hold no noise and tell nothing about it."""
 
+    def only(self, chosen: NDArray[np.bool_]) -> _Blocks:
+        """Some of the blocks."""
+        channels, low, middle, high = (
+            band[:, chosen] for band in (self.channels, self.low, self.middle, self.high)
+        )
+        return _Blocks(channels, low, middle, high, self.varied[chosen])
+
 
 def estimate_noise(pixels: Pixels) -> NoiseEstimate:
     """The noise in (H, W, C) pixels, C = 1 or 3, from at most a megapixel of them.
@@ -96,7 +103,15 @@ def estimate_noise(pixels: Pixels) -> NoiseEstimate:
     sigma, spread = _white(scales, clipped=True, step=step)
     found = evidence(tiles)
     levels = np.stack([_floors(scale, sigma, clipped=True)[1] for scale in scales])
-    curve = _curve(scales[0], sigma)
+    curve = []
+    first = scales[0]
+    luma = first.channels[0] if len(first.channels) == 1 else LUMA @ first.channels
+    which = np.minimum((luma * (_BINS / 256)).astype(int), _BINS - 1)
+    for number in range(_BINS):
+        inside = (which == number) & first.varied
+        if inside.sum() >= 2 * _FEW:
+            level = float(_floors(first.only(inside), sigma, clipped=True)[1][0])
+            curve.append((float(np.mean(luma[inside])), level))
     middle = float(np.median([level for _, level in curve])) if curve else 0.0
     kind: NoiseKind = (
         "camera" if found is not None and found > _CAMERA and middle >= _LEAST_CAMERA else "none"
@@ -108,7 +123,7 @@ def estimate_noise(pixels: Pixels) -> NoiseEstimate:
         {"none": 0.0, "white": sigma, "camera": middle}[kind],
         tuple(float(level) for level in levels[:, 0]),
         tuple(float(level) for level in levels[:, 1:].mean(1)) if levels.shape[1] > 1 else (),
-        curve,
+        tuple(curve),
         max(0.0, 1 - 1 / spread) if spread > 0 else 0.0,
         found,
     )
@@ -154,7 +169,8 @@ def _white(scales: list[_Blocks], *, clipped: bool, step: float) -> tuple[float,
     `step` is that of the levels that the pixels were rounded to.
     """
     full = scales[0]
-    gains = _gains(len(full.high))
+    # Standard deviation in each plane of white noise of 1 in each channel.
+    gains = np.sqrt(np.square(_PLANES.astype(np.float64)).sum(1)) if len(full.high) == 3 else np.ones(1)
     sigma = math.sqrt(float(np.median(full.high[:, full.varied].mean(0))))
     for _ in range(_ROUNDS):
         before = sigma
@@ -199,43 +215,13 @@ def _floors(
         band[:, whole] / left_in_plane[:, whole] for band in (found.low, found.middle, found.high)
     )
     order = np.argsort(low.sum(0))[: max(_FEW, int(_FLATTEST * len(whole)))]
-    floors = [
-        np.sqrt(np.median(band[:, order], axis=1) / _median_of_mean_square(int(mask.sum())))
-        for band, mask in ((low, _LOW), (middle, _MIDDLE), (high, _HIGH))
-    ]
     counts = np.array([_LOW.sum(), _MIDDLE.sum(), _HIGH.sum()])
+    # Median of the mean of so many squared normal numbers (Wilson and Hilferty).
+    usual = (1 - 2 / (9 * counts)) ** 3
+    bands = zip((low, middle, high), usual, strict=True)
+    floors = [np.sqrt(np.median(band[:, order], axis=1) / median) for band, median in bands]
     total = np.sqrt((counts[:, None] * np.square(floors)).sum(0) / counts.sum())
     return floors[2], total, floors[1]
-
-
-def _curve(found: _Blocks, sigma: float) -> tuple[tuple[float, float], ...]:
-    """Brightness and total standard deviation of luma in the flattest blocks of each range of brightness."""
-    luma = found.channels[0] if len(found.channels) == 1 else LUMA @ found.channels
-    which = np.minimum((luma * (_BINS / 256)).astype(int), _BINS - 1)
-    curve = []
-    for number in range(_BINS):
-        inside = (which == number) & found.varied
-        if inside.sum() >= 2 * _FEW:
-            part = _Blocks(
-                found.channels[:, inside],
-                found.low[:, inside],
-                found.middle[:, inside],
-                found.high[:, inside],
-                inside[inside],
-            )
-            level = float(_floors(part, sigma, clipped=True)[1][0])
-            curve.append((float(np.mean(luma[inside])), level))
-    return tuple(curve)
-
-
-def _gains(planes: int) -> NDArray[np.float64]:
-    """Standard deviation in each plane of white noise of 1 in each channel."""
-    return np.sqrt(np.square(_PLANES.astype(np.float64)).sum(1)) if planes == 3 else np.ones(1)
-
-
-def _median_of_mean_square(n: int) -> float:
-    """Median of the mean of n squared normal numbers (Wilson and Hilferty)."""
-    return (1 - 2 / (9 * n)) ** 3
 
 
 def _left(means: NDArray[np.float32], sigma: float) -> NDArray[np.float64]:

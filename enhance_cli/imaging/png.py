@@ -6,7 +6,6 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +26,6 @@ _BLOCK_BYTES = 1 << 18
 _UP = 2
 # Through ISA-L, where it is there: of the size that zlib's level 2 gives, in a quarter of the time.
 _ISAL_LEVELS, _ISAL_LEVEL = (1, 2), 2
-
-
-class _Deflater(Protocol):
-    def compress(self, data: memoryview, /) -> bytes: ...
-
-    def flush(self) -> bytes: ...
 
 
 def png_pieces(bands: Iterable[Pixels], height: int, metadata: Metadata, level: int) -> Iterator[bytes]:
@@ -78,21 +71,25 @@ def apng_pieces(
 
 
 def _deflated(bands: Iterable[Pixels], level: int) -> Iterator[bytes]:
-    stream = _deflater(level)
+    fast = isal_zlib is not None and level in _ISAL_LEVELS
+    stream = isal_zlib.compressobj(_ISAL_LEVEL) if fast else zlib.compressobj(level, memLevel=9)
     above: NDArray[np.uint8] | None = None
     for band in bands:
-        above = np.zeros(band[:1].nbytes, np.uint8) if above is None else above
-        for block in _blocks(band):
-            if piece := stream.compress(_filtered(block, above).data):
+        row_bytes = band[:1].nbytes
+        above = np.zeros(row_bytes, np.uint8) if above is None else above
+        step = max(1, _BLOCK_BYTES // row_bytes)
+        for top in range(0, len(band), step):
+            # Samples of 16 bits are written highest byte first.
+            block = np.ascontiguousarray(band[top : top + step], dtype=f">u{band.itemsize}")
+            rows = block.view(np.uint8).reshape(len(block), -1)
+            filtered = np.empty((len(rows), 1 + row_bytes), np.uint8)
+            filtered[:, 0] = _UP
+            np.subtract(rows[0], above, out=filtered[0, 1:])
+            np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+            if piece := stream.compress(filtered.data):
                 yield piece
-            above = block[-1]
+            above = rows[-1]
     yield stream.flush()
-
-
-def _deflater(level: int) -> _Deflater:
-    if isal_zlib is not None and level in _ISAL_LEVELS:
-        return isal_zlib.compressobj(_ISAL_LEVEL)
-    return zlib.compressobj(level, memLevel=9)
 
 
 def _start(height: int, band: Pixels, metadata: Metadata) -> bytes:
@@ -125,33 +122,16 @@ def _ancillary(metadata: Metadata) -> Iterator[bytes]:
         digits = b"\niptc\n%8d\n%s\n" % (len(resource), resource.hex().encode())
         yield _chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(digits))
     if metadata.comment is not None:
-        yield _comment(metadata.comment)
+        comment = metadata.comment.replace(b"\0", b"")
+        try:
+            plain = comment.decode("utf-8").isascii()
+        except UnicodeDecodeError:
+            plain = True
+        # As UTF-8 where it is that, and Latin-1 else, of which ASCII is a part.
+        yield (
+            _chunk(b"tEXt", b"Comment\0" + comment)
+            if plain
+            else _chunk(b"iTXt", b"Comment\0\0\0\0\0" + comment)
+        )
     for kind, body in metadata.text:
         yield _chunk(kind, body)
-
-
-def _comment(comment: bytes) -> bytes:
-    """As UTF-8 where it is that, and Latin-1 else, of which ASCII is a part."""
-    try:
-        plain = comment.decode("utf-8").isascii()
-    except UnicodeDecodeError:
-        plain = True
-    if plain:
-        return _chunk(b"tEXt", b"Comment\0" + comment.replace(b"\0", b""))
-    return _chunk(b"iTXt", b"Comment\0\0\0\0\0" + comment.replace(b"\0", b""))
-
-
-def _blocks(band: Pixels) -> Iterator[NDArray[np.uint8]]:
-    """The rows as bytes, highest first, a few at a time."""
-    step = max(1, _BLOCK_BYTES // band[:1].nbytes)
-    for top in range(0, len(band), step):
-        rows = np.ascontiguousarray(band[top : top + step], dtype=f">u{band.itemsize}")
-        yield rows.view(np.uint8).reshape(len(rows), -1)
-
-
-def _filtered(rows: NDArray[np.uint8], above: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
-    filtered[:, 0] = _UP
-    np.subtract(rows[0], above, out=filtered[0, 1:])
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    return filtered

@@ -52,7 +52,12 @@ class _Header:
 def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     """The picture, or all frames of an animated PNG."""
     chunks, warnings = _chunks(data, limits)
-    header = _header(chunks)
+    kind, body = chunks[0] if chunks else (b"", b"")
+    if kind != b"IHDR" or len(body) != 13:
+        raise ReadError("the PNG has no header; get a complete copy")
+    header = _Header(*struct.unpack(">IIBBxxB", body))
+    if header.bits not in _BITS.get(header.kind, ()) or not header.width or not header.height:
+        raise ReadError("the PNG's header makes no sense; get a complete copy")
     check_size(header.width, header.height, limits)
     metadata, dropped = _metadata(chunks, limits)
     count = next((int.from_bytes(body[:4], "big") for kind, body in chunks if kind == b"acTL"), 1)
@@ -87,17 +92,13 @@ def _chunks(data: bytes, limits: Limits) -> tuple[list[PngChunk], list[str]]:
     damaged: list[str] = []
     at = len(_SIGNATURE)
     while True:
-        if at + 12 > len(data):
+        length, kind = struct.unpack(">I4s", data[at : at + 8].ljust(8, b"\0"))
+        end = at + 12 + length
+        if end > len(data):
             raise ReadError(_CUT_OFF)
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if at + 12 + length > len(data):
-            raise ReadError(_CUT_OFF)
-        body = data[at + 8 : at + 8 + length]
-        sound = zlib.crc32(body, zlib.crc32(kind)) == int.from_bytes(
-            data[at + 8 + length : at + 12 + length], "big"
-        )
-        at += 12 + length
-        name = keyword_of(kind)
+        body, checksum = data[at + 8 : end - 4], int.from_bytes(data[end - 4 : end], "big")
+        sound = zlib.crc32(body, zlib.crc32(kind)) == checksum
+        at, name = end, keyword_of(kind)
         if kind == b"IEND":
             break
         limits.check("blocks", len(found) + 1, f"the PNG has more than {limits.blocks} chunks")
@@ -119,16 +120,6 @@ def _chunks(data: bytes, limits: Limits) -> tuple[list[PngChunk], list[str]]:
     return found, warnings
 
 
-def _header(chunks: list[PngChunk]) -> _Header:
-    kind, body = chunks[0] if chunks else (b"", b"")
-    if kind != b"IHDR" or len(body) != 13:
-        raise ReadError("the PNG has no header; get a complete copy")
-    width, height, bits, colour, _, _, interlaced = struct.unpack(">IIBBBBB", body)
-    if bits not in _BITS.get(colour, ()) or not width or not height:
-        raise ReadError("the PNG's header makes no sense; get a complete copy")
-    return _Header(width, height, bits, colour, interlaced)
-
-
 def _file(chunks: list[PngChunk]) -> bytes:
     pieces = [_SIGNATURE]
     for kind, body in [*chunks, (b"IEND", b"")]:
@@ -142,7 +133,7 @@ def _samples(data: bytes, header: _Header, pixels: list[bytes]) -> Samples:
     plain = header.bits < 16 and header.kind != _PALETTE and not header.interlaced
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         samples = _shallow(image, header) if plain else None
-        if (samples is None or not samples.colour[-1].any()) and _is_short(header, pixels):
+        if (samples is None or not samples.colour[-1].any()) and is_short(header, pixels):
             raise ReadError(_CUT_OFF)
         if samples:
             return samples
@@ -171,12 +162,18 @@ def _deep(image: Image.Image, header: _Header, data: bytes) -> Samples:
     return Samples(colour.copy(), alpha)
 
 
-def _is_short(header: _Header, pixels: list[bytes]) -> bool:
+def is_short(header: _Header, pixels: list[bytes]) -> bool:
     """Whether the pixel data end too early; all of it is inflated, a piece at a time.
 
     Decoders take a stream that ends early, without an error of its own, for a picture whose rest is black.
     """
-    expected = _expected(header)
+    expected = 0
+    for left, top, step_x, step_y in _ADAM7 if header.interlaced else _WHOLE:
+        columns = max(0, -(-(header.width - left) // step_x))
+        rows = max(0, -(-(header.height - top) // step_y))
+        # Each row begins with its filter type.
+        row = 1 + -(-columns * header.bits * _CHANNELS[header.kind] // 8)
+        expected += rows * row if columns else 0
     inflater = zlib.decompressobj()
     found = 0
     for piece in pixels:
@@ -187,17 +184,6 @@ def _is_short(header: _Header, pixels: list[bytes]) -> bool:
                 return True
             piece = inflater.unconsumed_tail
     return found + len(inflater.flush()) < expected
-
-
-def _expected(header: _Header) -> int:
-    """Bytes of all rows, each with its filter type."""
-    total = 0
-    for left, top, step_x, step_y in _ADAM7 if header.interlaced else _WHOLE:
-        columns = max(0, -(-(header.width - left) // step_x))
-        rows = max(0, -(-(header.height - top) // step_y))
-        row = 1 + -(-columns * header.bits * _CHANNELS[header.kind] // 8)
-        total += rows * row if columns else 0
-    return total
 
 
 def _metadata(chunks: list[PngChunk], limits: Limits) -> tuple[Metadata, list[str]]:
@@ -223,14 +209,28 @@ def _metadata(chunks: list[PngChunk], limits: Limits) -> tuple[Metadata, list[st
                 warnings.append("the ICC profile is broken, or larger than --limit profile_bytes: dropped")
         elif kind in _TEXT:
             keyword, text = _text(kind, body, limits, room)
+            # No other format has a language or a translated keyword for a comment.
+            translated = kind == b"iTXt" and not body.partition(b"\0")[2][2:].startswith(b"\0\0")
             room -= min(room, limits.text_bytes) if text is None else len(text)
             if text is None:
                 too_long.append(keyword_of(body))
             elif keyword == b"XML:com.adobe.xmp":
                 found["xmp"] = text
             elif keyword.startswith(b"Raw profile type "):
-                found |= _raw_profile(keyword, text, found)
-            elif keyword == b"Comment" and "comment" not in found and not _translated(kind, body):
+                name = keyword.removeprefix(b"Raw profile type ")
+                try:
+                    # ImageMagick and others write them as text: name, length, hexadecimal digits.
+                    profile = binascii.unhexlify(b"".join(text.split()[2:]))
+                except binascii.Error:
+                    continue
+                if name in (b"exif", b"APP1") and profile.startswith(EXIF):
+                    found.setdefault("exif", profile)
+                elif name == b"xmp":
+                    found.setdefault("xmp", profile)
+                elif name in (b"iptc", b"8bim"):
+                    records = records_of(profile) if profile.startswith(b"8BIM") else profile
+                    found |= {} if records is None else {"iptc": records}
+            elif keyword == b"Comment" and "comment" not in found and not translated:
                 found["comment"] = text
             else:
                 texts.append((kind, body))
@@ -264,28 +264,6 @@ def _text(kind: bytes, body: bytes, limits: Limits, room: int) -> tuple[bytes, b
     if compressed:
         return keyword, _inflated(text, limit)
     return keyword, text if len(text) <= limit else None
-
-
-def _translated(kind: bytes, body: bytes) -> bool:
-    """Whether a text has a language or a translated keyword, which no other format has for a comment."""
-    return kind == b"iTXt" and not body.partition(b"\0")[2][2:].startswith(b"\0\0")
-
-
-def _raw_profile(keyword: bytes, text: bytes, found: dict[str, bytes]) -> dict[str, bytes]:
-    """EXIF, IPTC or XMP that ImageMagick and others wrote as text: name, length, hexadecimal digits."""
-    try:
-        body = binascii.unhexlify(b"".join(text.split()[2:]))
-    except binascii.Error:
-        return {}
-    name = keyword.removeprefix(b"Raw profile type ")
-    if name in (b"exif", b"APP1") and body.startswith(EXIF) and "exif" not in found:
-        return {"exif": body}
-    if name == b"xmp" and "xmp" not in found:
-        return {"xmp": body}
-    if name in (b"iptc", b"8bim"):
-        records = records_of(body) if body.startswith(b"8BIM") else body
-        return {} if records is None else {"iptc": records}
-    return {}
 
 
 def _inflated(data: bytes, limit: int) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,10 @@ from enhance_cli.imaging.samples import Decoded, Samples, check_size, split, str
 
 _SPACE = rb"(?:\s|#[^\r\n]*[\r\n])*"
 _TOKEN = re.compile(_SPACE + rb"([^\s#]+)")
-_BITS, _PLAIN = (b"P1", b"P4"), (b"P1", b"P2", b"P3")
+_BITS, _PLAIN, _FLOATS = (b"P1", b"P4"), (b"P1", b"P2", b"P3"), (b"Pf", b"PF")
 _CHANNELS = {b"P1": 1, b"P2": 1, b"P3": 3, b"P4": 1, b"P5": 1, b"P6": 3, b"Pf": 1, b"PF": 3}
 _MAGIC = re.compile(_SPACE + rb"P[1-7Ff]\s")
 _TEXT_BLOCK = 1 << 20
-_CUT_OFF = "the PNM file is cut off; get a complete copy"
 
 
 @dataclass(frozen=True)
@@ -57,76 +57,63 @@ def _header(data: bytes, start: int, limits: Limits) -> _Header:
     # Nothing but white space may stand between two pictures.
     at = len(head) - len(head.lstrip())
     kind = head[at : at + 2]
-    found = _pam(head) if kind == b"P7" else _fields(head, at + 2, kind)
-    if found is None:
+    values: list[float] = []
+    if kind == b"P7":
+        ending = re.search(rb"\nENDHDR[ \t\r]*\n", head)
+        end = ending.end() if ending else 0
+        fields = dict(re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+(\d{1,9})\b", head[:end]))
+        if len(fields) == 4:
+            values = [int(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")]
+    else:
+        end = at + 2
+        wanted = (int, int) if kind in _BITS else (int, int, float if kind in _FLOATS else int)
+        with suppress(ValueError):
+            for read in wanted:
+                if token := _TOKEN.match(head, end):
+                    values.append(read(token[1]))
+                    end = token.end()
+        # One byte of white space ends the header.
+        end += 1
+        whole = len(values) == len(wanted)
+        values = [*values[:2], _CHANNELS[kind], *([1] if kind in _BITS else values[2:])] if whole else []
+    if not values:
         if len(data) - start > limits.header_bytes:
             what = f"the PNM header has more than {limits.header_bytes} bytes, or makes no sense"
             raise ReadError(f"{what}; {how_to_raise('header_bytes')}")
         raise ReadError("the PNM header is broken or cut off; get a complete copy")
-    width, height, channels, full, end = found
+    width, height, channels = (int(value) for value in values[:3])
+    full = values[3]
     if width < 1 or height < 1 or channels not in (1, 2, 3, 4):
         raise ReadError(f"a PNM picture of {width}x{height} with {channels} channels cannot be")
-    if kind not in (b"Pf", b"PF") and not 1 <= full <= 65_535:
+    if kind not in _FLOATS and not 1 <= full <= 65_535:
         raise ReadError(f"a PNM picture's largest value is 1..65535, not {full}")
     return _Header(kind, width, height, channels, full, start + end)
-
-
-def _fields(head: bytes, at: int, kind: bytes) -> tuple[int, int, int, float, int] | None:
-    """Width, height, channels, largest value and end of a header of plain fields; None if it is broken."""
-    values: list[float] = []
-    for number in range(2 if kind in _BITS else 3):
-        token = _TOKEN.match(head, at)
-        if token is None:
-            return None
-        try:
-            values.append(float(token[1]) if number == 2 and kind in (b"Pf", b"PF") else int(token[1]))
-        except ValueError:
-            return None
-        at = token.end()
-    # One byte of white space ends the header.
-    return int(values[0]), int(values[1]), _CHANNELS[kind], [*values, 1][2], at + 1
-
-
-def _pam(head: bytes) -> tuple[int, int, int, float, int] | None:
-    end = re.search(rb"\nENDHDR[ \t\r]*\n", head)
-    if end is None:
-        return None
-    fields = dict(re.findall(rb"(?m)^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+(\d{1,9})\b", head[: end.start() + 1]))
-    if len(fields) < 4:
-        return None
-    width, height, depth, full = (int(fields[name]) for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL"))
-    return width, height, depth, full, end.end()
 
 
 def _binary(data: bytes, header: _Header) -> tuple[Samples, int]:
     """The samples of a binary picture and where they end."""
     width, height, channels = header.width, header.height, header.channels
+
+    def part(count: int, kind: str) -> NDArray[Any]:
+        if header.end + count * np.dtype(kind).itemsize > len(data):
+            raise ReadError("the PNM file is cut off; get a complete copy")
+        return np.frombuffer(data, kind, count, header.end)
+
     if header.kind == b"P4":
         row = -(-width // 8)
-        bits = np.unpackbits(
-            _part(data, header.end, height * row, np.dtype(np.uint8)).reshape(height, row), axis=1
-        )
-        return Samples((1 - bits[:, :width, None]) * np.uint8(255)), header.end + height * row
-    if header.kind in (b"Pf", b"PF"):
-        depth: np.dtype[Any] = np.dtype("<f4" if header.full < 0 else ">f4")
-        floats = _part(data, header.end, height * width * channels, depth)
-        return _floats(floats.reshape(height, width, channels)[::-1]), header.end + floats.nbytes
-    depth = np.dtype("u1" if header.full < 256 else ">u2")
-    levels = _part(data, header.end, height * width * channels, depth).reshape(height, width, channels)
+        packed = part(height * row, "u1").reshape(height, row)
+        bits = np.unpackbits(packed, axis=1)[:, :width, None]
+        return Samples((1 - bits) * np.uint8(255)), header.end + packed.nbytes
+    count, shape = height * width * channels, (height, width, channels)
+    if header.kind in _FLOATS:
+        x = part(count, "<f4" if header.full < 0 else ">f4").reshape(shape)[::-1]
+        if not np.isfinite(x).all() or x.max() > 2 or x.min() < -1:
+            raise ReadError("a PFM file whose samples do not lie in 0..1; bring black to 0 and white to 1")
+        deep = (np.clip(x, 0, 1) * np.float32(65_535) + np.float32(0.5)).astype(np.uint16)
+        note = "floating-point samples were read as 16 bits, 1 is white"
+        return Samples(deep, warnings=(note,)), header.end + x.nbytes
+    levels = part(count, "u1" if header.full < 256 else ">u2").reshape(shape)
     return _scaled(levels, int(header.full)), header.end + levels.nbytes
-
-
-def _part(data: bytes, start: int, count: int, kind: np.dtype[Any]) -> NDArray[Any]:
-    if start + count * kind.itemsize > len(data):
-        raise ReadError(_CUT_OFF)
-    return np.frombuffer(data, kind, count, start)
-
-
-def _floats(x: NDArray[np.floating]) -> Samples:
-    if not np.isfinite(x).all() or x.max() > 2 or x.min() < -1:
-        raise ReadError("a PFM file whose samples do not lie in 0..1; bring black to 0 and white to 1")
-    deep = (np.clip(x, 0, 1) * np.float32(65_535) + np.float32(0.5)).astype(np.uint16)
-    return Samples(deep, warnings=("floating-point samples were read as 16 bits, 1 is white",))
 
 
 def _scaled(levels: NDArray[Any], full: int) -> Samples:

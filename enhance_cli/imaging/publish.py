@@ -72,8 +72,10 @@ def atomic(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         try:
             with part.open("xb") as file:
                 _claim(file)
-                if old is not None:
-                    _take_over(file, old)
+                if old is not None and hasattr(os, "fchown"):
+                    with contextlib.suppress(OSError):
+                        os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -87,7 +89,13 @@ def atomic(path: Path, *, overwrite: bool = True) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WriteError(f"{path}: cannot be written ({reason}); nothing was left behind") from error
-    _sync_folder(path.parent)
+    # Makes the new name durable, on systems where a folder can be synced.
+    with contextlib.suppress(OSError):
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _replaceable(path: Path, overwrite: bool) -> os.stat_result | None:
@@ -102,15 +110,6 @@ def _replaceable(path: Path, overwrite: bool) -> os.stat_result | None:
     if not overwrite:
         raise ExistsError(f"{path} exists already; --overwrite replaces it")
     return old
-
-
-def _take_over(file: BinaryIO, old: os.stat_result) -> None:
-    """Give a new file the owner and mode of the one that it will replace, as far as the system allows."""
-    if hasattr(os, "fchown"):
-        with contextlib.suppress(OSError):
-            os.fchown(file.fileno(), old.st_uid, old.st_gid)
-    if hasattr(os, "fchmod"):
-        os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
 
 
 def _publish_new(part: Path, path: Path) -> None:
@@ -172,19 +171,18 @@ def remove_leftovers(outputs: Iterable[Path], before: float) -> None:
     for output in outputs:
         starts.setdefault(output.parent, set()).add(output.name[:_NAME_CHARACTERS])
     for folder, names in starts.items():
-        for name in _names_in(folder):
+        found: list[str] = []
+        with contextlib.suppress(OSError):  # a folder that is not there, or cannot be
+            found = os.listdir(folder)
+        for name in found:
             match = _PART.fullmatch(name)
             # A part file that vanishes, or may not be removed, does no harm.
             with contextlib.suppress(OSError):
                 if match and match[1] in names and (folder / name).stat().st_mtime < before:
-                    _remove_unclaimed(folder / name)
-
-
-def _remove_unclaimed(part: Path) -> None:
-    with part.open("rb") as file:
-        if not _claim(file):
-            return
-    part.unlink()
+                    with (folder / name).open("rb") as file:
+                        is_free = _claim(file)
+                    if is_free:
+                        (folder / name).unlink()
 
 
 def _claim(file: BinaryIO) -> bool:
@@ -199,23 +197,5 @@ def _claim(file: BinaryIO) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        return True
+        pass
     return True
-
-
-def _names_in(folder: Path) -> list[str]:
-    """Nothing of a folder that is not there, or cannot be."""
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, on systems where a folder can be synced."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -57,26 +57,18 @@ def weights(
     centres = np.arange(1, n_out + 1) / factor + 0.5 * (1 - 1 / factor)
     first = np.floor(centres - reach / 2).astype(np.int64)
     indices = first[:, None] + np.arange(math.ceil(reach) + 2)
-    taps = squeeze * _cubic(squeeze * (centres[:, None] - indices))
+    x = np.abs(squeeze * (centres[:, None] - indices))
+    # Keys' kernel for a = -0.5.
+    x2, x3 = x * x, x * x * x
+    near, far = 1.5 * x3 - 2.5 * x2 + 1, -0.5 * x3 + 2.5 * x2 - 4 * x + 2
+    taps = squeeze * np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
     taps /= taps.sum(axis=1, keepdims=True)
     used = taps.any(axis=0)
-    return _inside(indices[:, used] - 1, n_in, edges), taps[:, used]
-
-
-def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' kernel for a = -0.5."""
-    x = np.abs(x)
-    x2, x3 = x * x, x * x * x
-    near = 1.5 * x3 - 2.5 * x2 + 1
-    far = -0.5 * x3 + 2.5 * x2 - 4 * x + 2
-    return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
-
-
-def _inside(indices: NDArray[np.int64], n: int, edges: Edges) -> NDArray[np.int64]:
+    inside = indices[:, used] - 1
     if edges == "replicate":
-        return np.clip(indices, 0, n - 1)
-    turn = indices % (2 * n)
-    return np.minimum(turn, 2 * n - 1 - turn)
+        return np.clip(inside, 0, n_in - 1), taps[:, used]
+    turn = inside % (2 * n_in)
+    return np.minimum(turn, 2 * n_in - 1 - turn), taps[:, used]
 
 
 def _blend(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
@@ -69,7 +69,10 @@ def from_pillow(image: Image.Image, icc: bytes | None = None) -> Samples:
     image.load()
     if image.mode == "CMYK":
         return _cmyk(image, icc)
-    mode = _palette_mode(image) if image.mode == "P" else _MODES.get(image.mode, image.mode)
+    mode = _MODES.get(image.mode, image.mode)
+    if mode == "P":
+        palette = np.asarray(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
+        mode = "L" if (palette == palette[:, :1]).all() else "RGB"
     if mode in ("L", "RGB") and image.has_transparency_data:
         mode = {"L": "LA", "RGB": "RGBA"}[mode]
     if mode not in ("L", "LA", "RGB", "RGBA"):
@@ -77,6 +80,20 @@ def from_pillow(image: Image.Image, icc: bytes | None = None) -> Samples:
             f"pixels of kind {image.mode} are not read; convert it to 8 or 16 bits of gray or RGB"
         )
     return split(np.array(image if image.mode == mode else image.convert(mode)))
+
+
+def animated(image: Image.Image, format: str, metadata: Metadata, limits: Limits) -> Iterator[Decoded]:
+    """All frames of an opened animation, or the one picture, as they look on the screen."""
+    check_size(*image.size, limits)
+    count: int = getattr(image, "n_frames", 1)
+    limits.check("frames", count, f"the file holds {count} frames")
+    for number in range(count):
+        image.seek(number)
+        samples = from_pillow(image)
+        # Of a GIF that shows one picture for ever, the frame has no duration.
+        shown = float(image.info.get("duration", 0)) if count > 1 else None
+        loops = int(image.info.get("loop", 0))
+        yield Decoded(samples, metadata, format, count=count, milliseconds=shown, loops=loops)
 
 
 def told(info: Mapping[Any, Any], colour: tuple[PngChunk, ...] = ()) -> Metadata:
@@ -143,11 +160,6 @@ def unused_bits(colour: Pixels) -> str | None:
         f"no sample exceeds {top} of 65535: if these are {bits} bits stored in 16, give "
         f"--white-level {(1 << bits) - 1}, or the result is darker and coarser than it need be"
     )
-
-
-def _palette_mode(image: Image.Image) -> str:
-    palette = np.asarray(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)
-    return "L" if (palette == palette[:, :1]).all() else "RGB"
 
 
 def _cmyk(image: Image.Image, profile: bytes | None) -> Samples:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-
-import numpy as np
+from itertools import chain
 
 from enhance_cli.imaging import exif
 from enhance_cli.imaging.ifd import (
@@ -15,8 +14,9 @@ from enhance_cli.imaging.ifd import (
     Directory,
     Entry,
     Order,
+    head_of,
     longs,
-    packed,
+    page_of,
     rational,
     shorts,
 )
@@ -38,58 +38,19 @@ def tiff_pages(pages: Iterable[Pixels], metadata: Metadata) -> Iterator[bytes]:
     """TIFF file, page by page; the metadata go with the first one. See `write_tiff`."""
     carried = exif.parse(metadata.exif) if metadata.exif is not None else exif.Exif(_NATIVE, {}, {})
     order = carried.order
-    yield b"II*\0\x08\0\0\0" if order == "<" else b"MM\0*\0\0\0\x08"
+    yield head_of(order)
     start, page = 8, None
-    for following in _with_end(pages):
+    for following in chain(pages, [None]):
         if page is not None:
-            data = _page(
-                page,
-                metadata,
-                carried,
-                start,
-                last=following is None,
-                several=start > 8 or following is not None,
-            )
+            last = following is None
+            tags = _tags(page, metadata, order) | ({} if last and start == 8 else {254: longs(order, _PAGE)})
+            rows = max(1, _STRIP_BYTES // page[:1].nbytes)
+            strips = [_strip(page[top : top + rows], order) for top in range(0, len(page), rows)]
+            data = page_of(order, carried.main | tags, carried.nested, strips, base=start, last=last)
             yield data
             start += len(data)
             metadata, carried = Metadata(dpi=metadata.dpi, icc=metadata.icc), exif.Exif(order, {}, {})
         page = following
-
-
-def _with_end(pages: Iterable[Pixels]) -> Iterator[Pixels | None]:
-    yield from pages
-    yield None
-
-
-def _page(
-    samples: Pixels, metadata: Metadata, carried: exif.Exif, start: int, *, last: bool, several: bool
-) -> bytes:
-    """Directory and strips of one page that begins at `start`, which is even."""
-    order = carried.order
-    height, width, channels = samples.shape
-    rows = max(1, _STRIP_BYTES // samples[:1].nbytes)
-    strips = [_strip(samples[top : top + rows], order) for top in range(0, height, rows)]
-    tags = carried.main | _stated(metadata, order)
-    tags |= {256: longs(order, width), 257: longs(order, height)}
-    tags[258] = shorts(order, *(8 * samples.itemsize,) * channels)
-    tags[259] = shorts(order, 8)  # deflate
-    tags[262] = shorts(order, 1 if channels < 3 else 2)  # black is zero, RGB
-    tags |= {277: shorts(order, channels), 278: longs(order, rows)}
-    tags |= {284: shorts(order, 1), 317: shorts(order, 2)}  # channels interleaved, horizontal differences
-    if channels in (2, 4):
-        tags[338] = shorts(order, 2)  # straight alpha
-    if several:
-        tags[254] = longs(order, _PAGE)
-    sizes = [len(strip) for strip in strips]
-    tags[279] = tags[273] = longs(order, *sizes)
-    before = len(packed(order, tags, carried.nested, base=start)[0])
-    body = start + before + before % 2
-    tags[273] = longs(order, *np.cumsum([body, *sizes[:-1]]).tolist())
-    end = body + sum(sizes)
-    end += end % 2
-    directory, _ = packed(order, tags, carried.nested, base=start, following=0 if last else end)
-    data = b"".join([directory, bytes(before % 2), *strips])
-    return data if last else data.ljust(end - start, b"\0")
 
 
 def _strip(rows: Pixels, order: Order) -> bytes:
@@ -98,17 +59,24 @@ def _strip(rows: Pixels, order: Order) -> bytes:
     return zlib.compress(steps.astype(steps.dtype.newbyteorder(order)).data, _LEVEL)
 
 
-def _stated(metadata: Metadata, order: Order) -> Directory:
-    """The metadata that are no EXIF."""
-    tags: Directory = {}
+def _tags(samples: Pixels, metadata: Metadata, order: Order) -> Directory:
+    """What describes the pixels of a page, and the metadata that are no EXIF."""
+    height, width, channels = samples.shape
+    tags = {
+        256: longs(order, width),
+        257: longs(order, height),
+        258: shorts(order, *(8 * samples.itemsize,) * channels),
+        259: shorts(order, 8),  # deflate
+        262: shorts(order, 1 if channels < 3 else 2),  # black is zero, RGB
+        277: shorts(order, channels),
+        278: longs(order, max(1, _STRIP_BYTES // samples[:1].nbytes)),
+        284: shorts(order, 1),  # channels interleaved
+        317: shorts(order, 2),  # horizontal differences
+    }
+    if channels in (2, 4):
+        tags[338] = shorts(order, 2)  # straight alpha
     unit, density = (2, metadata.dpi) if metadata.dpi is not None else (1, metadata.aspect)
     if density is not None:
         tags |= {282: rational(order, density[0]), 283: rational(order, density[1]), 296: shorts(order, unit)}
-    for tag, kind, value in (
-        (700, BYTE, metadata.xmp),
-        (33723, UNDEFINED, metadata.iptc),
-        (34675, UNDEFINED, metadata.icc),
-    ):
-        if value is not None:
-            tags[tag] = Entry(kind, len(value), value)
-    return tags
+    blocks = ((700, BYTE, metadata.xmp), (33723, UNDEFINED, metadata.iptc), (34675, UNDEFINED, metadata.icc))
+    return tags | {tag: Entry(kind, len(value), value) for tag, kind, value in blocks if value is not None}

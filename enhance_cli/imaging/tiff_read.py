@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from PIL import Image
 from enhance_cli.errors import ReadError
 from enhance_cli.imaging import exif, ifd
 from enhance_cli.imaging.colour import lab_to_srgb
-from enhance_cli.imaging.ifd import Directory, Layout, Order, longs, numbers, shorts
+from enhance_cli.imaging.ifd import Directory, Layout, Order, numbers, shorts
 from enhance_cli.imaging.iptc import records_of
 from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.picture import Metadata
@@ -54,8 +54,8 @@ class _Page:
         """(width, height)."""
         return self.tag(_WIDTH, 0), self.tag(_HEIGHT, 0)
 
-    def file(self, plane: int | None = None, **changed: int) -> bytes:
-        """A TIFF of this page's pixels alone, or of one of its planes.
+    def file(self, plane: int | None = None, photometric: int | None = None) -> bytes:
+        """A TIFF of this page's pixels alone, or of one of its planes, perhaps said to be of other colours.
 
         Raises ReadError where strips or tiles lie beyond the end of the file.
         """
@@ -67,25 +67,17 @@ class _Page:
         if plane is not None:
             n = len(offsets) // self.tag(_SAMPLES, 1)
             offsets, lengths = offsets[plane * n : (plane + 1) * n], lengths[plane * n : (plane + 1) * n]
-            tags |= {_SAMPLES: shorts(self.order, 1), _PLANAR: shorts(self.order, 1)}
-            tags[_BITS] = shorts(self.order, self.tag(_BITS, 1))
-            tags[_PHOTOMETRIC] = shorts(self.order, 1)
-            tags[_FORMAT] = shorts(self.order, self.tag(_FORMAT, 1))
+            tags |= {tag: shorts(self.order, 1) for tag in (_SAMPLES, _PLANAR, _PHOTOMETRIC)}
+            tags |= {tag: shorts(self.order, self.tag(tag, 1)) for tag in (_BITS, _FORMAT)}
             tags.pop(_EXTRA, None)
         if any(start + length > len(self.data) for start, length in zip(offsets, lengths, strict=True)):
             raise ReadError("the TIFF is cut off; get a complete copy")
         if sum(lengths) > len(self.data):
             raise ReadError("the TIFF's strips overlap; get a sound copy")
-        for name, value in changed.items():
-            tags[{"photometric": _PHOTOMETRIC, "samples": _SAMPLES}[name]] = shorts(self.order, value)
-        tags[sizes] = longs(self.order, *lengths)
-        tags[at] = longs(self.order, *lengths)
-        start = 8 + len(ifd.packed(self.order, tags, {})[0])
-        starts = np.cumsum([start, *lengths[:-1]]).tolist()
-        tags[at] = longs(self.order, *starts)
-        head = b"II*\0\x08\0\0\0" if self.order == "<" else b"MM\0*\0\0\0\x08"
+        if photometric is not None:
+            tags[_PHOTOMETRIC] = shorts(self.order, photometric)
         strips = [self.data[a : a + n] for a, n in zip(offsets, lengths, strict=True)]
-        return b"".join([head, ifd.packed(self.order, tags, {})[0], *strips])
+        return ifd.head_of(self.order) + ifd.page_of(self.order, tags, {}, strips, places=(at, sizes))
 
 
 def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
@@ -96,7 +88,12 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
         raise ReadError(f"{error}; get a complete copy") from error
     offsets, notes = _full_pages(data, layout, first, limits)
     for offset in offsets:
-        yield _decoded(data, layout, offset, len(offsets), notes, limits)
+        directory, _ = ifd.parsed(data, layout, offset)
+        page = _Page(directory, layout.order, data)
+        check_size(*page.size, limits)
+        metadata, dropped = _metadata(data, layout, offset, directory, limits)
+        samples = _samples(page, metadata.icc)
+        yield Decoded(samples, metadata, "TIFF", (*notes, *dropped), count=len(offsets))
         notes = ()
 
 
@@ -122,17 +119,6 @@ def _full_pages(data: bytes, layout: Layout, first: int, limits: Limits) -> tupl
     return full or every, ()
 
 
-def _decoded(
-    data: bytes, layout: Layout, offset: int, count: int, notes: tuple[str, ...], limits: Limits
-) -> Decoded:
-    directory, _ = ifd.parsed(data, layout, offset)
-    page = _Page(directory, layout.order, data)
-    check_size(*page.size, limits)
-    metadata, dropped = _metadata(data, layout, offset, directory, limits)
-    samples = _samples(page, metadata.icc)
-    return Decoded(samples, metadata, "TIFF", (*notes, *dropped), count=count)
-
-
 def _samples(page: _Page, icc: bytes | None) -> Samples:
     bits, kind, n = page.tag(_BITS, 1), page.tag(_FORMAT, 1), page.tag(_SAMPLES, 1)
     photometric = page.tag(_PHOTOMETRIC, 1)
@@ -154,7 +140,7 @@ def _samples(page: _Page, icc: bytes | None) -> Samples:
         if bits <= 8 or image.mode == "CMYK":
             samples = from_pillow(image, icc)
             notes = ("16-bit CMYK was read with 8 bits",) if bits > 8 else ()
-            return Samples(samples.colour, samples.alpha, samples.warnings + notes, samples.managed)
+            return replace(samples, warnings=samples.warnings + notes)
     pixels = through_opencv(data)
     if pixels is None or pixels.dtype != np.uint16:
         raise ReadError(f"the TIFF's samples are broken or of a rare kind; {_RARE}")
@@ -198,7 +184,7 @@ def _wide(page: _Page, kind: int, bits: int) -> Samples:
         raise ReadError(f"a TIFF of {bits}-bit samples of a rare kind; {_RARE}")
     if pixels.dtype.kind == "u":
         deep = (pixels >> np.uint32(16)).astype(np.uint16)
-        return _noted(_with_alpha(deep, page), "32 bits were cut to 16")
+        return replace(_with_alpha(deep, page), warnings=("32 bits were cut to 16",))
     if not np.isfinite(pixels).all():
         raise ReadError("a TIFF with samples that are no numbers (NaN or infinite); mend it first")
     low, high = float(pixels.min()), float(pixels.max())
@@ -207,16 +193,10 @@ def _wide(page: _Page, kind: int, bits: int) -> Samples:
             f"a TIFF of floating-point samples from {low:g} to {high:g}; bring black to 0 and white to 1"
         )
     deep = (np.clip(pixels, 0, 1) * 65_535 + 0.5).astype(np.uint16)
-    outside = (
-        f", and values outside 0..1 (from {low:g} to {high:g}) were cut off" if low < 0 or high > 1 else ""
-    )
-    return _noted(
-        _with_alpha(deep, page), f"floating-point samples were read as 16 bits, 1 is white{outside}"
-    )
-
-
-def _noted(samples: Samples, note: str) -> Samples:
-    return Samples(samples.colour, samples.alpha, (note,))
+    note = "floating-point samples were read as 16 bits, 1 is white"
+    if low < 0 or high > 1:
+        note += f", and values outside 0..1 (from {low:g} to {high:g}) were cut off"
+    return replace(_with_alpha(deep, page), warnings=(note,))
 
 
 def _lab(page: _Page, bits: int, space: int) -> Samples:

@@ -11,7 +11,7 @@ from enhance_cli.errors import ReadError
 from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.metadata import sane_dpi
 from enhance_cli.imaging.picture import Metadata
-from enhance_cli.imaging.samples import Decoded, check_size, from_pillow, told
+from enhance_cli.imaging.samples import Decoded, animated, check_size, from_pillow, told
 
 
 def webp_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
@@ -19,15 +19,7 @@ def webp_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     # The decoder makes its canvas when it is opened.
     check_size(*_canvas(data), limits)
     with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
-        count: int = getattr(image, "n_frames", 1)
-        limits.check("frames", count, f"the WebP holds {count} frames")
-        metadata = told(image.info)
-        for number in range(count):
-            image.seek(number)
-            samples = from_pillow(image)
-            shown = float(image.info.get("duration", 0)) if count > 1 else None
-            loops = int(image.info.get("loop", 0))
-            yield Decoded(samples, metadata, "WEBP", count=count, milliseconds=shown, loops=loops)
+        yield from animated(image, "WEBP", told(image.info), limits)
 
 
 def _canvas(data: bytes) -> tuple[int, int]:

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 
-_NUMBER = rb"(-?\d+(?:\.\d+)?)"
-
-_Counted = tuple[bytes, bytes, tuple[bytes, ...], tuple[bytes, ...]]
-"""Namespace, its usual prefix, names of what counts pixels along the width and along the height."""
-
-_SIZES: tuple[_Counted, ...] = (
-    (b"http://ns.adobe.com/exif/1.0/", b"exif", (b"PixelXDimension",), (b"PixelYDimension",)),
-    (b"http://ns.adobe.com/tiff/1.0/", b"tiff", (b"ImageWidth",), (b"ImageLength",)),
+_EXIF = b"http://ns.adobe.com/exif/1.0/"
+_SIZES = (
+    (_EXIF, b"exif", b"PixelXDimension", b"PixelYDimension"),
+    (b"http://ns.adobe.com/tiff/1.0/", b"tiff", b"ImageWidth", b"ImageLength"),
 )
-_COUNTS: tuple[_Counted, ...] = (
+"""Namespace, its usual prefix, patterns of the names of what counts pixels along width and height."""
+_PANORAMA = (b"http://ns.google.com/photos/1.0/panorama/", b"GPano")
+_COUNTS = (
     (
-        b"http://ns.google.com/photos/1.0/panorama/",
-        b"GPano",
-        (b"CroppedAreaImageWidthPixels", b"FullPanoWidthPixels", b"CroppedAreaLeftPixels"),
-        (b"CroppedAreaImageHeightPixels", b"FullPanoHeightPixels", b"CroppedAreaTopPixels"),
+        *_PANORAMA,
+        rb"CroppedArea(?:ImageWidth|Left)Pixels|FullPanoWidthPixels|LargestValidInteriorRect(?:Left|Width)",
+        rb"CroppedArea(?:ImageHeight|Top)Pixels|FullPanoHeightPixels|LargestValidInteriorRect(?:Top|Height)",
     ),
-    (
-        b"http://ns.google.com/photos/1.0/panorama/",
-        b"GPano",
-        (b"LargestValidInteriorRectLeft", b"LargestValidInteriorRectWidth"),
-        (b"LargestValidInteriorRectTop", b"LargestValidInteriorRectHeight"),
-    ),
-    (b"http://ns.adobe.com/xap/1.0/sType/Dimensions#", b"stDim", (b"w",), (b"h",)),
+    (b"http://ns.adobe.com/xap/1.0/sType/Dimensions#", b"stDim", b"w", b"h"),
 )
 
 # What describes data appended to a file, which are not in the result: namespace, usual prefix, names, what.
@@ -47,7 +39,6 @@ _COMPANIONS = (
     (b"http://ns.google.com/photos/1.0/audio/", b"GAudio", rb"\w+", "sound"),
     (b"http://ns.adobe.com/xmp/note/", b"xmpNote", rb"HasExtendedXMP", "second part of the XMP"),
 )
-_EXIF = b"http://ns.adobe.com/exif/1.0/"
 
 
 def orientation_of(xmp: bytes) -> int:
@@ -67,16 +58,24 @@ def resized(xmp: bytes, width: int, height: int, before: tuple[int, int] | None)
     `before`: (width, height) that its numbers count in; without it, the sizes alone are set.
     """
     for namespace, usual, across, down in _SIZES:
-        for prefix in _prefixes(xmp, namespace, usual):
-            for names, value in ((across, width), (down, height)):
-                xmp = _property(prefix, names).sub(rb"\g<1>%d" % value, xmp)
-    if before is None or before == (width, height):
-        return xmp
-    for namespace, usual, across, down in _COUNTS:
-        for prefix in _prefixes(xmp, namespace, usual):
-            for names, factor in ((across, Fraction(width, before[0])), (down, Fraction(height, before[1]))):
-                xmp = _scaled(xmp, _property(prefix, names), factor)
+        xmp = _with_numbers(xmp, namespace, usual, across, lambda value: width)
+        xmp = _with_numbers(xmp, namespace, usual, down, lambda value: height)
+    if before is not None and before != (width, height):
+        old_width, old_height = before
+        for namespace, usual, across, down in _COUNTS:
+            xmp = _with_numbers(xmp, namespace, usual, across, lambda value: round(value * width / old_width))
+            xmp = _with_numbers(xmp, namespace, usual, down, lambda value: round(value * height / old_height))
     return xmp
+
+
+def _with_numbers(
+    xmp: bytes, namespace: bytes, usual: bytes, names: bytes, change: Callable[[Fraction], int]
+) -> bytes:
+    """The packet with the numbers of some properties changed, be they attributes or elements."""
+    prefixes = b"|".join(map(re.escape, sorted(_prefixes(xmp, namespace, usual))))
+    start = rb"""(\b(?:%s):(?:%s)(?:\s*=\s*["']|\s*>)\s*)""" % (prefixes, names)
+    pattern = re.compile(start + rb"(-?\d+(?:\.\d+)?)", re.ASCII)
+    return pattern.sub(lambda found: found[1] + b"%d" % change(Fraction(found[2].decode())), xmp)
 
 
 def without_companions(xmp: bytes) -> tuple[bytes, tuple[str, ...]]:
@@ -102,18 +101,6 @@ def _prefixes(xmp: bytes, namespace: bytes, usual: bytes) -> set[bytes]:
     """The prefixes that the packet gives a namespace, and its usual one."""
     found = re.findall(rb"""xmlns:([\w.-]+)\s*=\s*["']%s["']""" % re.escape(namespace), xmp)
     return {usual, *map(bytes, found)}
-
-
-def _property(prefix: bytes, names: tuple[bytes, ...]) -> re.Pattern[bytes]:
-    """A number as attribute or as element: what comes before it is group 1, it is group 2."""
-    either = b"|".join(names)
-    return re.compile(
-        rb"""(\b%s:(?:%s)(?:\s*=\s*["']|\s*>)\s*)""" % (re.escape(prefix), either) + _NUMBER, re.ASCII
-    )
-
-
-def _scaled(xmp: bytes, pattern: re.Pattern[bytes], factor: Fraction) -> bytes:
-    return pattern.sub(lambda found: found[1] + b"%d" % round(Fraction(found[2].decode()) * factor), xmp)
 
 
 def _without(xmp: bytes, prefix: bytes, names: bytes) -> bytes:

@@ -105,39 +105,38 @@ def load(key: str) -> Prepared | None:
 
 def store(key: str, network: Prepared) -> None:
     """Keep it; WriteError if that cannot be."""
+    digest = None
     if network.graph is not None:
         write_atomic(_path(f"{key}.onnx"), network.graph)
-    digest = None if network.graph is None else hashlib.sha256(network.graph).hexdigest()
-    entry = {
-        "name": network.name,
-        "spec": asdict(network.spec),
-        "floats_per_pixel": network.floats_per_pixel,
-        "graph": digest,
-        "problem": network.problem,
-    }
+        digest = hashlib.sha256(network.graph).hexdigest()
     # Last, because it vouches for the other.
-    _write(key, entry)
-    _prune()
+    _write(key, **{**asdict(network), "graph": digest})
+    # What was not used for longest makes room.
+    total = 0
+    for path, stat in sorted(_files(), key=lambda one: one[1].st_mtime, reverse=True):
+        total += stat.st_size
+        if total > LARGEST_CACHE:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def load_timings(key: str, place: str) -> Timings:
     """What was measured of that network here; empty if nothing was."""
     entry = _read(f"{key}-{place}")
+    found = {}
     try:
-        found = {
-            name: Timing(float(one["milliseconds"]), one["faithful"] is True)
-            for name, one in entry["timings"].items()
-        }
+        for label, one in entry["timings"].items():
+            found[label] = Timing(float(one["milliseconds"]), one["faithful"] is True)
+            if not 0 < found[label].milliseconds < float("inf"):
+                return {}
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
         return {}
-    return found if all(0 < one.milliseconds < float("inf") for one in found.values()) else {}
+    return found
 
 
 def store_timings(key: str, place: str, name: str, timings: Timings) -> None:
     """Keep what was measured; WriteError if that cannot be."""
-    _write(
-        f"{key}-{place}", {"name": name, "timings": {label: asdict(one) for label, one in timings.items()}}
-    )
+    _write(f"{key}-{place}", name=name, timings={label: asdict(one) for label, one in timings.items()})
 
 
 def measured_here(place: str) -> dict[str, Timings]:
@@ -206,7 +205,7 @@ def _read(stem: str) -> dict[str, Any]:
         return {}
 
 
-def _write(stem: str, entry: dict[str, Any]) -> None:
+def _write(stem: str, **entry: object) -> None:
     write_atomic(_path(f"{stem}.json"), json.dumps({"key": stem, **entry}, indent=1).encode())
 
 
@@ -222,13 +221,3 @@ def _files() -> list[tuple[Path, os.stat_result]]:
             with contextlib.suppress(OSError):  # another process was faster
                 found.append((path, path.stat()))
     return found
-
-
-def _prune() -> None:
-    """Remove what was not used for longest, beyond LARGEST_CACHE."""
-    total = 0
-    for path, stat in sorted(_files(), key=lambda one: one[1].st_mtime, reverse=True):
-        total += stat.st_size
-        if total > LARGEST_CACHE:
-            with contextlib.suppress(OSError):
-                path.unlink()

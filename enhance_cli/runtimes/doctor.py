@@ -54,8 +54,8 @@ def examine() -> Report:
     threads = machine.cpu_threads(None)
     measured = []
     for name, timings in cache.measured_here(cache.place_of(threads)).items():
-        faithful = {label: one.milliseconds for label, one in timings.items() if one.faithful}
         times = {label: one.milliseconds for label, one in timings.items()}
+        faithful = {label: times[label] for label, one in timings.items() if one.faithful}
         measured.append(Measured(name, fastest(faithful), times))
     return Report(
         processor=machine.processor(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import time
 from contextlib import suppress
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.errors import DeviceError, RestoreError, UsageError, WriteError
@@ -24,6 +24,9 @@ from enhance_cli.runtimes.contract import (
     RuntimeSettings,
     UnavailableError,
 )
+
+if TYPE_CHECKING:
+    from enhance_cli.runtimes.graph import GraphRuntime
 
 EXPORTED: tuple[Backend, ...] = ("openvino", "onnxruntime")
 """Runtimes that take what torch has exported; each is also the name of its package."""
@@ -54,20 +57,16 @@ def open_runtime(network: NetworkSource, settings: RuntimeSettings) -> Runtime:
         raise DeviceError(f"unknown backend {settings.backend!r}; use auto, {', '.join(ORDER)}")
     if settings.backend in EXPORTED and not machine.is_installed(settings.backend):
         raise DeviceError(f"backend {settings.backend} is not installed; pip install {settings.backend}")
-    device, notes = _device(settings)
-    opening = _Opening(network, settings, device, list(notes))
-    if device != "cpu":
-        return opening.on_gpu()
-    return opening.on_cpu()
+    opening = _Opening(network, settings, find_device(settings.device, settings.backend))
+    return opening.on_cpu() if opening.device == "cpu" else opening.on_gpu()
 
 
-def _device(settings: RuntimeSettings) -> tuple[str, tuple[str, ...]]:
-    """Where it is to run, and a note if "auto" found nothing better than the CPU."""
-    asked, backend = settings.device, settings.backend
+def find_device(asked: str, backend: str) -> str:
+    """Where a network is to be computed; DeviceError if that device is not there, or not for that runtime."""
     if backend == "openvino" and asked not in ("auto", "cpu"):
         raise DeviceError(f"backend openvino does not run on {asked}; use --device cpu or --backend torch")
     if backend == "openvino" or asked == "cpu":
-        return "cpu", ()
+        return "cpu"
     if backend == "onnxruntime":
         from enhance_cli.runtimes import onnxruntime
 
@@ -76,28 +75,26 @@ def _device(settings: RuntimeSettings) -> tuple[str, tuple[str, ...]]:
         except UnavailableError as error:
             raise DeviceError(f"{error}; use --backend torch") from error
         if asked == "auto":
-            return there[0], ()
+            return there[0]
         if asked.partition(":")[0] not in there:
             raise DeviceError(f"device {asked!r} is none of onnxruntime's here; it has {', '.join(there)}")
-        return asked, ()
+        return asked
     if asked == "directml":
         raise DeviceError("device 'directml' is for --backend onnxruntime alone")
     if asked == "auto" and not machine.may_have_gpu():
-        return "cpu", ("device auto: no GPU found, running on the CPU",)
+        return "cpu"
     from enhance_cli.runtimes import torch
 
-    found = torch.find_device(asked)
-    fell_back = asked == "auto" and found == "cpu"
-    return found, ("device auto: no GPU found, running on the CPU",) if fell_back else ()
+    return torch.find_device(asked)
 
 
 class _Opening:
     """One call of `open_runtime`: what it has read and found out so far."""
 
-    def __init__(
-        self, network: NetworkSource, settings: RuntimeSettings, device: str, notes: list[str]
-    ) -> None:
-        self.network, self.settings, self.device, self.notes = network, settings, device, notes
+    def __init__(self, network: NetworkSource, settings: RuntimeSettings, device: str) -> None:
+        self.network, self.settings, self.device = network, settings, device
+        looked = settings.device == "auto" and settings.backend in ("auto", "torch")
+        self.notes = ["device auto: no GPU found, running on the CPU"] * (looked and device == "cpu")
         self.threads = machine.cpu_threads(settings.threads)
         self.key = cache.key_of(network)
         self.load = functools.cache(network.load)
@@ -110,9 +107,8 @@ class _Opening:
         from enhance_cli.runtimes.probe import is_faithful, probe
 
         _, spec = self.load()
-        asked = self.settings.precision
-        if asked != "auto":
-            return self.torch(self.precision_of("torch", spec))
+        if self.settings.precision != "auto":
+            return self.torch()
         picture = probe(spec, 96, 128)
         for precision in torch.gpu_precisions(self.device):
             if precision not in spec.half:
@@ -130,11 +126,11 @@ class _Opening:
         """ONNX Runtime, which is compared with torch on the CPU when the network is exported."""
         from enhance_cli.runtimes.probe import EXACT_ON_GPU, difference, probe
 
-        prepared = cache.load(self.key)
-        if prepared is not None and prepared.graph is not None:
-            return self.opened("onnxruntime", self.precision_of("onnxruntime", prepared.spec), prepared)
-        prepared = self.exported()
+        known = cache.load(self.key)
+        prepared = known if known is not None and known.graph is not None else self.exported()
         made = self.opened("onnxruntime", self.precision_of("onnxruntime", prepared.spec), prepared)
+        if prepared is known:
+            return made
         picture = probe(prepared.spec, 96, 128)
         y, reference = (one(picture.x, picture.condition) for one in (made, self.torch("float32", "cpu")))
         off = difference(y, reference, prepared.spec)
@@ -147,11 +143,11 @@ class _Opening:
 
     def on_cpu(self) -> Runtime:
         """What was asked for, else what was measured to be the fastest here."""
-        backend, precision = self.settings.backend, self.settings.precision
+        backend = self.settings.backend
         there = [name for name in EXPORTED if backend in ("auto", name) and machine.is_installed(name)]
-        reduced = machine.native_precisions() if precision == "auto" else ()
-        if not there and not (reduced and backend in ("auto", "torch")):
-            return self.torch("float32" if precision == "auto" else None)
+        may_reduce = self.settings.precision == "auto" and machine.native_precisions()
+        if not there and not (may_reduce and backend in ("auto", "torch")):
+            return self.torch()
         asked = backend if backend in EXPORTED else None
         prepared = cache.load(self.key)
         place = cache.place_of(self.threads)
@@ -159,7 +155,7 @@ class _Opening:
         if prepared is None or (there and prepared.graph is None and prepared.problem is None) or not timings:
             if not asked and (problem := cache.is_writable()):
                 self.notes.append(f"nothing can be prepared for faster runtimes: {problem}")
-                return self.torch("float32" if precision == "auto" else None)
+                return self.torch()
             prepared, timings = self.prepare(prepared, place)
         if asked:
             if prepared.graph is not None and f"{asked} float32" not in timings:
@@ -194,7 +190,7 @@ class _Opening:
                     raise
                 self.notes[before:] = [f"not {name}: {error}"]
                 del allowed[label]
-        return self.torch("float32" if precision == "auto" else None)
+        return self.torch()
 
     def prepare(self, prepared: Prepared | None, place: str) -> tuple[Prepared, Timings]:
         """Export the network where that has not been done, compare what may compute it, and keep both."""
@@ -307,8 +303,8 @@ class _Opening:
                 raise DeviceError(f"device {self.device} has no bfloat16; use --precision float16 or float32")
         return asked
 
-    def torch(self, precision: Precision | None, device: str | None = None) -> Runtime:
-        """Torch, in that precision or the one asked for, there or on the device asked for."""
+    def torch(self, precision: Precision | None = None, device: str | None = None) -> Runtime:
+        """Torch, in that precision or the one asked for, on that device or the one asked for."""
         from enhance_cli.runtimes.torch import TorchRuntime
 
         module, spec = self.load()
@@ -329,24 +325,23 @@ class _Opening:
         if prepared.graph is None:
             problem = f"model {self.network.name}: {prepared.problem}"
             raise DeviceError(f"backend {name} cannot run {problem}; use --backend torch")
-        given: dict[str, Any] = {"threads": self.threads, "notes": tuple(self.notes)}
-        made: Runtime
+        kind: type[GraphRuntime]
+        if name == "openvino":
+            from enhance_cli.runtimes.openvino import OpenvinoRuntime as kind
+        else:
+            from enhance_cli.runtimes.onnxruntime import OnnxRuntime as kind
         try:
-            if name == "openvino":
-                from enhance_cli.runtimes.openvino import OpenvinoRuntime
-
-                made = OpenvinoRuntime(
-                    prepared.graph, prepared.spec, prepared.floats_per_pixel, precision=precision, **given
-                )
-            else:
-                from enhance_cli.runtimes.onnxruntime import OnnxRuntime
-
-                made = OnnxRuntime(
-                    prepared.graph, prepared.spec, prepared.floats_per_pixel, device=self.device, **given
-                )
+            return kind(
+                prepared.graph,
+                prepared.spec,
+                prepared.floats_per_pixel,
+                device=self.device,
+                precision=precision,
+                threads=self.threads,
+                notes=tuple(self.notes),
+            )
         except UnavailableError as error:
             raise DeviceError(f"{error}; use --backend torch") from error
-        return made
 
 
 def fastest(milliseconds: dict[str, float]) -> str:

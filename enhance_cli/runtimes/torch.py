@@ -6,7 +6,6 @@ import copy
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from enhance_cli.arch.contract import ArchSpec
 from enhance_cli.errors import DeviceError
 from enhance_cli.process import REUSED_BYTES
 from enhance_cli.runtimes.contract import Batch, OutOfMemoryError, PixelBudget, Precision
+from enhance_cli.runtimes.graph import inputs_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 CPU_BYTES, CPU_PIXELS = 1 << 30, 1 << 20
@@ -69,13 +69,15 @@ class TorchRuntime:
                     # A copy: the loaded module may serve others.
                     module = copy.deepcopy(self._module).to(self.device)
                     self._ready = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-                given = [x] if condition is None else [x, np.full((len(x), 1, 1, 1), condition, np.float32)]
-                sent = [self._sent(one) for one in given]
+                sent = [self._sent(one) for one in inputs_of(x, condition)]
                 y = self._ready(sent[0].contiguous(memory_format=torch.channels_last), *sent[1:])
-                y = (y if self.spec.output is None else y[self.spec.output]).float()
-                return _fetched(y)
+                y = (y if self.spec.output is None else y[self.spec.output]).float().contiguous()
+                if on_cuda:
+                    y = torch.empty(y.shape, dtype=y.dtype, pin_memory=True).copy_(y)
+                return y.cpu().numpy()
         except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
+            is_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+            if not is_memory and not any(sign in str(error).lower() for sign in OUT_OF_MEMORY):
                 raise
             problem = str(error)
         # Outside the handler, whose traceback holds on to the maps.
@@ -100,17 +102,10 @@ class TorchRuntime:
 
     def _sent(self, x: Batch) -> Tensor:
         """On the device; by page-locked memory to CUDA, which is about twice as fast."""
-        given = torch.from_numpy(np.ascontiguousarray(x))
+        given = torch.from_numpy(x)
         if self.device.startswith("cuda"):
             return given.pin_memory().to(self.device, non_blocking=True)
         return given.to(self.device)
-
-
-def _fetched(y: Tensor) -> Batch:
-    y = y.contiguous()
-    if y.device.type == "cuda":
-        y = torch.empty(y.shape, dtype=y.dtype, pin_memory=True).copy_(y)
-    return y.cpu().numpy()
 
 
 def floats_per_pixel(module: nn.Module, spec: ArchSpec) -> tuple[float, float]:
@@ -181,9 +176,3 @@ def devices() -> tuple[str, ...]:
     """GPUs that this torch can use, each with its name."""
     cuda = [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
     return (*cuda, "mps") if torch.backends.mps.is_available() else tuple(cuda)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return any(sign in str(error).lower() for sign in OUT_OF_MEMORY)

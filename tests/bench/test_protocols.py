@@ -8,13 +8,11 @@ from PIL import Image
 
 from enhance_cli.bench.protocols.blur import MotionBlur
 from enhance_cli.bench.protocols.choice import PROTOCOLS, Values, settings
-from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
-from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
+from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma, PhotoJpeg
 from enhance_cli.bench.protocols.noise import Noise
-from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
-from enhance_cli.bench.protocols.real import RealPair, RealSr
-from enhance_cli.bench.protocols.sr import SuperResolution
+from enhance_cli.bench.protocols.real import RealPair, RealSr, Undamaged
+from enhance_cli.bench.protocols.sr import PhotoSr, SuperResolution
 from enhance_cli.errors import ImageError, UsageError
 from enhance_cli.imaging.colour import rgb_to_y
 from enhance_cli.metrics.measure import Metrics

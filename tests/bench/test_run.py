@@ -10,11 +10,10 @@ from enhance_cli.bench.datasets.find import choose
 from enhance_cli.bench.plan import BASELINE_ONLY, Choice, PlannedRow, plan
 from enhance_cli.bench.protocols.blur import MotionBlur
 from enhance_cli.bench.protocols.choice import Values
-from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegLuma
 from enhance_cli.bench.protocols.noise import Noise
-from enhance_cli.bench.protocols.real import RealPair
+from enhance_cli.bench.protocols.real import RealPair, Undamaged
 from enhance_cli.bench.report import Row
 from enhance_cli.bench.run import restore, run
 from enhance_cli.engine.condition import find_condition

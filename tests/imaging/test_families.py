@@ -10,7 +10,8 @@ from imaging.makers import chunk, noise, png_with, saved, smooth
 from PIL import Image, ImageCms
 
 from enhance_cli.errors import ReadError, WriteError
-from enhance_cli.imaging import formats, frames
+from enhance_cli.imaging import encode as writer
+from enhance_cli.imaging import formats
 from enhance_cli.imaging.files import (
     EncodeOptions,
     ReadOptions,
@@ -443,7 +444,7 @@ def test_formats_of_one_picture_refuse_several():
 
 
 def test_frames_that_memory_might_not_hold_are_refused(monkeypatch):
-    monkeypatch.setattr(frames, "MAX_HELD_PIXELS", 3 * 24 * 32)
+    monkeypatch.setattr(writer, "MAX_HELD_PIXELS", 3 * 24 * 32)
     data = file_of(moving(), "PNG", 50, 0)
     with pytest.raises(WriteError, match="write PNG, which takes them one by one"):
         list(encode_frames(read_frames(data), "WEBP"))

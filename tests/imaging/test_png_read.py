@@ -70,7 +70,7 @@ def test_interlaced_pictures_count_all_passes(kind):
 
 
 def test_a_black_photograph_with_data_at_its_end_needs_no_second_look(monkeypatch):
-    monkeypatch.setattr(png_read, "_is_short", lambda *_: pytest.fail("was inflated twice"))
+    monkeypatch.setattr(png_read, "is_short", lambda *_: pytest.fail("was inflated twice"))
     pixels = np.zeros((9, 8, 3), np.uint8)
     pixels[-1] = 1
     buffer = io.BytesIO()

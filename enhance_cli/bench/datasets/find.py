@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import enhance_cli
-from enhance_cli.bench.datasets.known import BUILTIN, KNOWN_SETS, KnownSet, canonical
+from enhance_cli.bench.datasets.known import BUILTIN, KNOWN_SETS, canonical
 from enhance_cli.bench.datasets.layouts import (
     Pictures,
     bare,
@@ -167,21 +167,20 @@ def at(folder: Path) -> Dataset:
 def found_in(root: Path) -> tuple[Dataset, ...]:
     """Every set under `root` and its `PARENTS`: the known ones in their order, then the others."""
     sets: dict[str, Dataset] = {}
-    for folder in _candidates(root):
-        if canonical(folder.name) not in sets and (dataset := _read(folder)):
-            sets[dataset.name] = dataset
-    order = [*KNOWN_SETS, *sorted(sets.keys() - KNOWN_SETS.keys())]
-    return tuple(sets[name] for name in order if name in sets)
-
-
-def _candidates(root: Path) -> Iterator[Path]:
     inside = folders(root)
-    yield from (folder for folder in inside if folder.name not in PARENTS)
+    candidates = [folder for folder in inside if folder.name not in PARENTS]
     for parent in PARENTS:
         if root / parent in inside:
             # DIV2K holds training pictures as well.
             every = parent != "DIV2K"
-            yield from (one for one in folders(root / parent) if every or canonical(one.name) in KNOWN_SETS)
+            candidates += [
+                one for one in folders(root / parent) if every or canonical(one.name) in KNOWN_SETS
+            ]
+    for folder in candidates:
+        if canonical(folder.name) not in sets and (dataset := _read(folder)):
+            sets[dataset.name] = dataset
+    order = [*KNOWN_SETS, *sorted(sets.keys() - KNOWN_SETS.keys())]
+    return tuple(sets[name] for name in order if name in sets)
 
 
 @cache
@@ -205,7 +204,7 @@ def _read(folder: Path, name: str | None = None) -> Dataset | None:
         return None
     name = canonical(name or folder.resolve().name)
     known = KNOWN_SETS.get(name)
-    lacks = known and _lacks(known, content)
+    lacks = known and known.images and _lacks(known.images, known.namings, content)
     problems = [f"{name} in {folder}: {problem}" for problem in (lacks, *content.problems) if problem]
     return Dataset(
         name=name,
@@ -218,17 +217,15 @@ def _read(folder: Path, name: str | None = None) -> Dataset | None:
     )
 
 
-def _lacks(known: KnownSet, content: Pictures) -> str | None:
+def _lacks(n_images: int, namings: Sequence[Sequence[str]], content: Pictures) -> str | None:
     """How the pictures differ from those of the set: which, where most are named as it is known to be."""
-    if known.images is None:
-        return None
     there = {bare(name).lower(): bare(name) for name in content.images}
     count = len(content.images)
-    naming = max(known.namings, key=lambda names: len({*names} & there.keys()), default=())
+    naming = max(namings, key=lambda names: len({*names} & there.keys()), default=())
     missing = [name for name in naming if name not in there]
     extra = [name for key, name in there.items() if key not in naming]
-    told = [f"{count} pictures where {known.images} belong"] if count != known.images else []
-    if 2 * (len(naming) - len(missing)) > min(count, known.images):
+    told = [f"{count} pictures where {n_images} belong"] if count != n_images else []
+    if 2 * (len(naming) - len(missing)) > min(count, n_images):
         told += [f"missing: {first_of(missing)}"] if missing else []
         told += [f"not of it: {first_of(extra)}"] if extra else []
     return "; ".join(told) or None

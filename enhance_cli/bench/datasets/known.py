@@ -61,21 +61,19 @@ def _plain(name: str) -> str:
 
 
 def _read(table: dict[str, Any]) -> KnownSet:
-    images, first = table.get("images"), table.get("first", 1)
-    listed = [tuple(table["names"].split())] if "names" in table else []
-    numbered = [
-        tuple(pattern.format(number) for number in range(first, first + images))
+    first = table.get("first", 1)
+    namings = [tuple(table["names"].split())] if "names" in table else []
+    namings += [
+        tuple(pattern.format(number) for number in range(first, first + table["images"]))
         for pattern in table.get("numbered", ())
     ]
+    fields = {key: table[key] for key in ("name", "home", "images", "protocol") if key in table}
     return KnownSet(
-        name=table["name"],
+        **fields,
         tasks=tuple(table["tasks"]),
-        images=images,
         aliases=tuple(table.get("aliases", ())),
-        namings=(*listed, *numbered),
-        home=table["home"],
+        namings=tuple(namings),
         archive=Archive(**table["archive"]) if "archive" in table else None,
-        protocol=table.get("protocol"),
     )
 
 

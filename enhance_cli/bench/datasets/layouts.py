@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,23 +122,20 @@ def _unknown_kernel(folder: Path) -> Pictures | None:
 
 def _plain(folder: Path) -> Pictures | None:
     """Clean pictures in the folder itself or in its HR/, with small ones in LR_bicubic/X4 or LRbicx4."""
-    for place in (folder, *(below(folder, name) for name in CLEAN_FOLDERS)):
-        if place and (clean := pictures_in(place)):
-            return _with_inputs(clean, dict(_small(folder)))
-    return None
-
-
-def _small(folder: Path) -> Iterator[tuple[str, Named]]:
+    places = (folder, *(below(folder, name) for name in CLEAN_FOLDERS))
+    clean = next((one for place in places if place and (one := pictures_in(place))), None)
+    if clean is None:
+        return None
     # DIV2K has DIV2K_valid_HR beside DIV2K_valid_LR_bicubic.
     beside = re.sub("_HR$", "_LR_bicubic", folder.name)
+    small: dict[str, Named] = {}
     for scale in SCALES:
         found = _pictures_at(folder, "LR_bicubic", f"X{scale}") or _pictures_at(folder, f"LRbicx{scale}")
         if not found and beside != folder.name:
             found = _pictures_at(folder.parent, beside, f"X{scale}")
-        if found:
-            yield f"x{scale}", found
-        if found := _pictures_at(folder, "LR_unknown", f"X{scale}"):
-            yield f"x{scale} real", found
+        small[f"x{scale}"] = found
+        small[f"x{scale} real"] = _pictures_at(folder, "LR_unknown", f"X{scale}")
+    return _with_inputs(clean, {name: found for name, found in small.items() if found})
 
 
 def _pictures_at(folder: Path, *names: str) -> Named:

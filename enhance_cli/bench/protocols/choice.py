@@ -12,17 +12,14 @@ from pathlib import Path
 
 from enhance_cli.arch.contract import Task
 from enhance_cli.bench.protocols import sr
-from enhance_cli.bench.protocols.blur import MotionBlur
-from enhance_cli.bench.protocols.camera import CameraNoise, CameraShake
-from enhance_cli.bench.protocols.clean import Undamaged
+from enhance_cli.bench.protocols.blur import CameraShake, MotionBlur
 from enhance_cli.bench.protocols.contract import Setting
-from enhance_cli.bench.protocols.jpeg import Jpeg, JpegColour, JpegLuma
+from enhance_cli.bench.protocols.jpeg import Jpeg, JpegColour, JpegLuma, PhotoJpeg
 from enhance_cli.bench.protocols.levin import levin_settings
 from enhance_cli.bench.protocols.mosaic import Mosaic
-from enhance_cli.bench.protocols.noise import Noise
-from enhance_cli.bench.protocols.photo import PhotoJpeg, PhotoSr
-from enhance_cli.bench.protocols.real import RealPair, RealSr
-from enhance_cli.bench.protocols.sr import SuperResolution
+from enhance_cli.bench.protocols.noise import CameraNoise, Noise
+from enhance_cli.bench.protocols.real import RealPair, RealSr, Undamaged
+from enhance_cli.bench.protocols.sr import PhotoSr, SuperResolution
 from enhance_cli.degrade.photo import MOST_SCALE
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.resize import Edges

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from enhance_cli.bench.protocols.contract import Case, Setting, luma_alike, ready
 from enhance_cli.degrade.jpeg import compress
+from enhance_cli.degrade.photo import photograph
 from enhance_cli.metrics.measure import EightBit, Levels, Metrics, compare, rounded_luma
 
 
@@ -60,3 +61,18 @@ class JpegColour(Jpeg):
     def degrade(self, clean: EightBit, seed: int) -> Case:
         """Encode the picture as it is."""
         return ready(clean, compress(clean, self.quality))
+
+
+@dataclass(frozen=True)
+class PhotoJpeg(Jpeg):
+    """A photograph of the reference's size whose last file has a given quality, seeded per picture.
+
+    Measured on all channels.  Networks are told the last quality, as they are where they read it in a file.
+    """
+
+    protocol, suffix = "jpeg-photo", " photo"
+    takes_inputs = False
+
+    def degrade(self, clean: EightBit, seed: int) -> Case:
+        """Spoil without blur."""
+        return ready(clean, photograph(clean, 1, seed, (self.quality, self.quality)))

@@ -57,9 +57,19 @@ def levin_settings(root: Path) -> tuple[LevinBlur, ...]:
 
     Raises UsageError if there is none, or not eight kernels in it.
     """
-    path = _find(root)
+    places = (root / folder / name for folder in FOLDERS for name in FILES)
+    path = next((path for path in places if path.is_file()), None)
+    if path is None:
+        raise UsageError(
+            f"no kernels for --protocol levin in {root}: put {' or '.join(FILES)} into {root / FOLDERS[0]}"
+        )
     try:
-        kernels = _from_mat(path) if path.suffix == ".mat" else _from_npz(path)
+        if path.suffix == ".mat":
+            kernels = _from_mat(path)
+        else:
+            # NumPy leaves a file open that it cannot read.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                kernels = [file[f"k{number}"] for number in range(N_KERNELS)]
         if len(kernels) != N_KERNELS:
             raise ValueError(f"{len(kernels)} kernels in place of {N_KERNELS}")
         return tuple(LevinBlur(number, _rows(centred(kernel))) for number, kernel in enumerate(kernels, 1))
@@ -69,22 +79,6 @@ def levin_settings(root: Path) -> tuple[LevinBlur, ...]:
             f"{path} cannot be read as Levin's kernels ({reason}); "
             "use an .npz with k0..k7 or a .mat saved with -v7.3"
         ) from error
-
-
-def _find(root: Path) -> Path:
-    for folder in FOLDERS:
-        for name in FILES:
-            if (path := root / folder / name).is_file():
-                return path
-    raise UsageError(
-        f"no kernels for --protocol levin in {root}: put {' or '.join(FILES)} into {root / FOLDERS[0]}"
-    )
-
-
-def _from_npz(path: Path) -> list[NDArray[Any]]:
-    # NumPy leaves a file open that it cannot read.
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-        return [file[f"k{number}"] for number in range(N_KERNELS)]
 
 
 def _from_mat(path: Path) -> list[NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""Gaussian noise."""
+"""Noise: white and Gaussian, as the papers have it, or as it comes out of a camera."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from enhance_cli.bench.protocols.contract import Case, Setting
+from enhance_cli.bench.protocols.contract import Case, Setting, ready
+from enhance_cli.degrade.camera import camera_noise
 from enhance_cli.degrade.noise import add_noise
 from enhance_cli.metrics.measure import EightBit, Levels
 
@@ -41,3 +42,18 @@ class Noise(Setting):
         if self.protocol == "awgn-8bit":
             noisy = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         return Case(noisy, clean, noisy)
+
+
+@dataclass(frozen=True)
+class CameraNoise(Setting):
+    """Noise that went through a camera, seeded per picture, in 8 bits; measured on all channels.
+
+    Networks that are told a strength are told what `enhance` finds in the picture unasked.
+    """
+
+    task, protocol, baseline = "denoise", "camera-noise", "noisy"
+    unasked = needs_colour = True
+
+    def degrade(self, clean: EightBit, seed: int) -> Case:
+        """Add the noise that `seed` gives."""
+        return ready(clean, camera_noise(clean, seed))

@@ -1,4 +1,4 @@
-"""Real damage: pairs of a picture as a camera made it and of what it should have been."""
+"""Pictures as they are: pairs with real damage, and good pictures, which networks should leave alone."""
 
 from __future__ import annotations
 
@@ -47,3 +47,20 @@ class RealSr(SuperResolution):
     def degrade(self, clean: EightBit, seed: int) -> Case:
         """Real damage cannot be made: raises ImageError."""
         return RealPair("sr").degrade(clean, seed)
+
+
+@dataclass(frozen=True)
+class Undamaged(Setting):
+    """The clean picture itself; the result is compared with it on all channels.
+
+    Networks that are told a strength are told what `enhance` finds in the picture unasked. Doing nothing is
+    perfect, so its PSNR is infinite.
+    """
+
+    protocol, baseline = "clean", "input"
+    unasked, takes_inputs = True, False
+    task: Task
+
+    def degrade(self, clean: EightBit, seed: int) -> Case:
+        """Leave it as it is."""
+        return Case(clean, clean, clean)

@@ -7,11 +7,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from enhance_cli.bench.protocols.contract import Case, Setting, alike, luma_alike
 from enhance_cli.degrade.bicubic import modcrop, shrink
+from enhance_cli.degrade.photo import photograph
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import to_float
 from enhance_cli.imaging.resize import Edges, imresize
@@ -101,22 +101,19 @@ class SuperResolution(Setting):
         """Whether the small picture is kept from rounding."""
         return self.protocol in ("float", "y-only")
 
-    def _small_size(self, reference: EightBit) -> tuple[int, int]:
-        return reference.shape[0] // self.scale, reference.shape[1] // self.scale
-
     def _shrunk(self, reference: EightBit) -> Levels:
         height, width = self._small_size(reference)
-        match self.protocol:
-            case "float" | "y-only":
-                x = reference.astype(np.float64)
-                small = imresize(x, (height, width), scale=1 / self.scale, edges=self.edges)
-                return np.asarray(small, np.float32)
-            case "pil-y":
-                return _by_pillow(reference, width, height)
-            case "opencv-y":
-                shrunk = cv2.resize(reference, (width, height), interpolation=cv2.INTER_CUBIC)
-                return np.asarray(shrunk, np.uint8).reshape(height, width, -1)
+        if self._floats:
+            x = reference.astype(np.float64)
+            return np.asarray(
+                imresize(x, (height, width), scale=1 / self.scale, edges=self.edges), np.float32
+            )
+        if self.protocol in ("pil-y", "opencv-y"):
+            return _by_library(self.protocol, reference, width, height)
         return shrink(reference, self.scale, self.edges)
+
+    def _small_size(self, reference: EightBit) -> tuple[int, int]:
+        return reference.shape[0] // self.scale, reference.shape[1] // self.scale
 
     def _case(self, reference: EightBit, small: Levels) -> Case:
         """Doing nothing, like a network, rounds once, at the end.
@@ -124,22 +121,39 @@ class SuperResolution(Setting):
         So Set5 x2 has 33.68 dB, where rounding after each pass gives 33.67.
         """
         height, width = reference.shape[:2]
-        large: NDArray[Any]
-        match self.protocol:
-            case "float" | "y-only":
-                large = imresize(small.astype(np.float64), (height, width), scale=float(self.scale))
-                exact = np.asarray(large.clip(0, 255), np.float32)
-                return Case(small, reference, exact if self.exact else eight_bit(large / 255))
-            case "pil-y":
-                return Case(small, reference, _by_pillow(np.asarray(small, np.uint8), width, height))
-            case "opencv-y":
-                large = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-                return Case(small, reference, np.asarray(large, np.uint8).reshape(height, width, -1))
-        large = imresize(to_float(np.asarray(small, np.uint8)), (height, width), scale=float(self.scale))
-        return Case(small, reference, eight_bit(large))
+        if self.protocol in ("pil-y", "opencv-y"):
+            large = _by_library(self.protocol, np.asarray(small, np.uint8), width, height)
+            return Case(small, reference, large)
+        x = small.astype(np.float64) if self._floats else to_float(np.asarray(small, np.uint8))
+        enlarged = imresize(x, (height, width), scale=float(self.scale))
+        if self.exact:
+            return Case(small, reference, np.asarray(enlarged.clip(0, 255), np.float32))
+        return Case(small, reference, eight_bit(enlarged / 255 if self._floats else enlarged))
 
 
-def _by_pillow(x: EightBit, width: int, height: int) -> EightBit:
-    picture = Image.fromarray(x[..., 0] if x.shape[2] == 1 else x)
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC)
+def _by_library(protocol: str, x: EightBit, width: int, height: int) -> EightBit:
+    """Resized by Pillow or OpenCV."""
+    if protocol == "pil-y":
+        picture = Image.fromarray(x[..., 0] if x.shape[2] == 1 else x)
+        resized: Any = picture.resize((width, height), Image.Resampling.BICUBIC)
+    else:
+        resized = cv2.resize(x, (width, height), interpolation=cv2.INTER_CUBIC)
     return np.asarray(resized, np.uint8).reshape(height, width, -1)
+
+
+@dataclass(frozen=True)
+class PhotoSr(SuperResolution):
+    """A small photograph, seeded per picture; measured on Y as under "matlab-y", with its baseline."""
+
+    protocol: str = "photo"
+    takes_inputs = False
+
+    @property
+    def name(self) -> str:
+        """As tables head it, "x4 photo"."""
+        return f"x{self.scale} photo"
+
+    def degrade(self, clean: EightBit, seed: int) -> Case:
+        """Crop to a multiple of the scale and spoil."""
+        reference = self.reference(clean)
+        return self.accept(reference, photograph(reference, self.scale, seed))

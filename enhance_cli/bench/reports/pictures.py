@@ -107,7 +107,12 @@ def _kept(shown: ShownPictures, gain: float, *, best: bool) -> KeptPicture:
         # All in luma, where the result has nothing else.
         pictures = tuple(np.rint(luma(x)).astype(np.uint8) for x in pictures)
     window = _window(*pictures, best=best)
-    wholes = [_bounded(x) for x in pictures[:2]]
+    wholes = list(pictures[:2])
+    height, width = wholes[0].shape[:2]
+    factor = WHOLE_SIDE / max(height, width)
+    if factor < 1:
+        size = max(1, round(height * factor)), max(1, round(width * factor))
+        wholes = [np.asarray(imresize(x, size), np.uint8) for x in wholes]
     crops = [x[window] for x in pictures]
     options = EncodeOptions(jpeg_quality=QUALITY, png_level=9)
     before, after = (encode(Picture(pixels=x), "JPEG", options=options) for x in wholes)
@@ -120,15 +125,6 @@ def _kept(shown: ShownPictures, gain: float, *, best: bool) -> KeptPicture:
         crop_size=(crops[0].shape[1], crops[0].shape[0]),
         crops=(baseline, result, reference),
     )
-
-
-def _bounded(x: EightBit) -> EightBit:
-    """The picture shrunk so that no side is longer than `WHOLE_SIDE`."""
-    height, width = x.shape[:2]
-    factor = WHOLE_SIDE / max(height, width)
-    if factor >= 1:
-        return x
-    return np.asarray(imresize(x, (max(1, round(height * factor)), max(1, round(width * factor)))), np.uint8)
 
 
 def _window(baseline: EightBit, result: EightBit, reference: EightBit, *, best: bool) -> tuple[slice, slice]:

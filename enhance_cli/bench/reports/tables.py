@@ -49,15 +49,11 @@ def to_markdown(rows: Sequence[Row]) -> str:
 
 def _line(row: Row, metrics: Sequence[str]) -> dict[str, str]:
     measured, baseline, paper, cost = row.metrics, row.baseline, row.paper, row.cost
+    words = ("task", "dataset", "protocol", "setting", "model", "weights", "seed")
+    told = {word: getattr(row, word) for word in words}
     return {
-        "task": row.task,
-        "dataset": legible(row.dataset),
-        "protocol": row.protocol,
-        "setting": row.setting,
-        "model": legible(row.model or ""),
-        "weights": row.weights or "",
+        **{word: "" if value is None else legible(str(value)) for word, value in told.items()},
         "images": str(len(row.scores)),
-        "seed": str(row.seed),
         **{name: number(measured.get(name)) for name in metrics},
         "baseline_name": row.baseline_name,
         **{f"baseline_{name}": number(baseline.get(name)) for name in metrics},

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from enhance_cli.bench.protocols.blur import MotionBlur
-from enhance_cli.bench.protocols.clean import Undamaged
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma
 from enhance_cli.bench.protocols.levin import LevinBlur
 from enhance_cli.bench.protocols.mosaic import Mosaic
 from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.real import Undamaged
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import rgb_to_y
 from enhance_cli.imaging.mosaic import NETWORKS, thinned
