@@ -12,6 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from enhance_cli.arch.blocks import MeanShift, conv, most_scores
 from enhance_cli.arch.contract import ArchSpec
@@ -55,7 +56,8 @@ class CSNLN(nn.Module):
         last = cast(nn.Conv2d, self.tail[0])
         y: Tensor | None = None
         for weight in last.weight.chunk(self.depth, 1):
-            x, enlarged = self.SEM(x)
+            # A round's scores take a gigabyte for a patch of 48x48: in training they are worked out anew.
+            x, enlarged = checkpoint(self.SEM, x, use_reentrant=False) if self.training else self.SEM(x)
             part = F.conv2d(enlarged, weight, last.bias if y is None else None, padding=1)
             y = part if y is None else y + part
         return self.add_mean(y)

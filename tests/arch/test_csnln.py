@@ -150,3 +150,16 @@ def test_spec_tells_the_size_rule_and_keeps_tiles_small():
 def test_patches_have_a_middle(patch):
     with pytest.raises(ValueError, match=f"odd, not {patch}"):
         CSNLN(scale=2, n_feats=4, depth=1, patch=patch)
+
+
+def test_training_gives_the_gradients_of_all_rounds():
+    net, x = CSNLN(scale=2, n_feats=4, depth=2), torch.rand(1, 3, 6, 8)
+    gradients = []
+    for mode in (True, False):
+        net.train(mode).zero_grad()
+        net(x).square().sum().backward()
+        gradients.append(
+            [parameter.grad.clone() for parameter in net.parameters() if parameter.requires_grad]
+        )
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain)
