@@ -105,7 +105,8 @@ class Models:
         weights = self._named
         if weights is None:
             scale = self._scale_for(factor)
-            tier = catalog.PHOTO if photo and self.unasked else self._tier
+            has_photo = photo and self.unasked and scale in catalog.scales(catalog.PHOTO, self._task)
+            tier = catalog.PHOTO if has_photo else self._tier
             weights = catalog.of_tier(tier, self._task, scale=scale, gray=gray)
         if weights.name not in self._opened:
             restorer = Restorer(
