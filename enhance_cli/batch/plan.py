@@ -10,7 +10,7 @@ from enhance_cli.batch.records import Settings
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import ImageError, UsageError
 from enhance_cli.imaging import files
-from enhance_cli.imaging.files import EncodeOptions
+from enhance_cli.imaging.files import EncodeOptions, ReadOptions
 from enhance_cli.imaging.mosaic import Pattern
 from enhance_cli.imaging.picture import Picture
 from enhance_cli.tasks import TaskSpec
@@ -59,7 +59,7 @@ class Plan:
     """Format on standard output, as Pillow names it; "same" is the input's."""
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     engine: EngineSettings = field(default_factory=EngineSettings)
-    max_pixels: int = files.DEFAULT_MAX_PIXELS
+    read: ReadOptions = field(default_factory=ReadOptions)
     overwrite: bool = False
 
     def target(self, picture: Picture) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from enhance_cli.engine.network import OnTile
 from enhance_cli.engine.restorer import RunInfo
 from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError
 from enhance_cli.imaging import files
+from enhance_cli.imaging.files import ReadOptions
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture, joined
@@ -133,16 +134,13 @@ class Steps:
         if job.problem:
             raise job.problem
         plan = self._plan
-        try:
-            data = self._stdin() if job.input is None else job.input.read_bytes()
-        except OSError as error:
-            raise ReadError(f"cannot read {job.input}: {error.strerror}") from error
+        data = self._stdin() if job.input is None else files.bytes_of(job.input, plan.read.limits)
         sha256 = hashlib.sha256(data).hexdigest()
         current = self._is_current(job, sha256)
         if current and job.reference is None:
             return FileDone(input=job.input_name, output=job.output_name, status="current")
         try:
-            picture = files.read(data, max_pixels=plan.max_pixels)
+            picture = files.read(data, options=plan.read)
             if plan.task.mosaic:
                 picture = as_mosaic(picture, plan.pattern)
         except ReadError as error:
@@ -150,7 +148,7 @@ class Steps:
             raise ReadError(str(error).removeprefix("input data: ")) from error
         target = plan.target(picture)
         files.check_fits(self._format(job, picture), *target, alpha=picture.alpha is not None)
-        reference = None if job.reference is None else files.read(job.reference, max_pixels=plan.max_pixels)
+        reference = None if job.reference is None else self._clean(job.reference)
         found = Input(picture, sha256, target, reference)
         if reference is not None and (reference.width, reference.height) != target:
             raise ImageError(
@@ -223,7 +221,7 @@ class Steps:
     def _measured_again(self, job: Job, found: Input) -> FileDone:
         """An output that is up to date counts towards the means and gates like a new one."""
         assert job.output is not None
-        output = files.read(job.output, max_pixels=self._plan.max_pixels)
+        output = self._clean(job.output)
         metrics, before = self._measured(found, output)
         return FileDone(
             input=job.input_name,
@@ -234,6 +232,10 @@ class Steps:
             metrics=metrics,
             baseline=before,
         )
+
+    def _clean(self, path: Path) -> Picture:
+        """A reference or an output, whose levels and colours are as they should be."""
+        return files.read(path, options=ReadOptions(limits=self._plan.read.limits))
 
     def _measured(self, found: Input, result: Picture) -> tuple[Metrics, Metrics]:
         """Figures of the result and of doing nothing."""

@@ -33,11 +33,11 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would end a line, steer the terminal or not be encoded."""
 
 
-def read_stdin() -> bytes:
-    """All of standard input; ReadError if it is closed."""
+def read_stdin(at_most: int) -> bytes:
+    """Standard input, up to a byte more than `at_most`; ReadError if it is closed."""
     if sys.stdin is None:
         raise ReadError("standard input is closed; pipe a picture into it or name a file")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer.read(at_most + 1)
 
 
 def write_stdout(content: bytes) -> None:

@@ -70,6 +70,14 @@ WebpEffort = Annotated[
 MaxPixels = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Refuse larger inputs.", show_default=False)
 ]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=N",
+        help="Allow one input file to cost more, such as scans=200 (docs/formats.md); repeatable.",
+        show_default=False,
+    ),
+]
 ModelName = Annotated[
     str | None,
     typer.Option(
@@ -142,6 +150,7 @@ class Common:
     png_level: PngLevel = 2
     webp_effort: WebpEffort = 4
     max_pixels: MaxPixels = None
+    limit: Limit = None
     model: ModelName = None
     weights: WeightsFile = None
     arch_option: ArchOption = None

@@ -12,8 +12,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from functools import cache
+from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
 
 import typer
@@ -31,7 +31,7 @@ from enhance_cli.cli.options import Common, arch_options, share
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import EnhanceError, GateError, UsageError
 from enhance_cli.imaging.encode import EncodeOptions
-from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers
+from enhance_cli.imaging.files import Limits, ReadOptions, remove_leftovers
 from enhance_cli.imaging.mosaic import Pattern
 from enhance_cli.metrics.gates import below, first_of
 from enhance_cli.metrics.measure import Metrics
@@ -98,7 +98,7 @@ def restore(
             webp_effort=common.webp_effort,
         ),
         engine=engine,
-        max_pixels=common.max_pixels or DEFAULT_MAX_PIXELS,
+        read=ReadOptions(limits=_limits(common)),
         overwrite=common.overwrite,
     )
     jobs, skipped = _jobs(inputs, common, _naming(common, models, plan))
@@ -117,7 +117,7 @@ def restore(
         summary = _dry_run(jobs, plan, asked, skipped, on_event)
     else:
         # Read once, and here: an interrupt could not end the wait of a reader thread.
-        stdin = cache(read_stdin)
+        stdin = cache(partial(read_stdin, plan.read.limits.file_bytes))
         steps = Steps(plan, models, stdin=stdin, stdout=write_stdout)
         with _interruptible():
             on_event(steps.start(asked, len(jobs)))
@@ -131,6 +131,12 @@ def restore(
     _check_gates({"psnr": common.min_psnr, "ssim": common.min_ssim}, summary.metrics, measured)
     if summary.failed:
         raise typer.Exit(3 if summary.done + summary.current or common.dry_run else 1)
+
+
+def _limits(common: Common) -> Limits:
+    """--limit, and --max-pixels, which is the shorter way to raise one of them."""
+    limits = Limits().raised(list(common.limit or ()))
+    return limits if common.max_pixels is None else replace(limits, pixels=common.max_pixels)
 
 
 def _jobs(paths: list[str], common: Common, naming: Naming) -> tuple[tuple[Job, ...], int]:

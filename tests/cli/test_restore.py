@@ -181,7 +181,7 @@ def test_gray_pictures_saved_as_rgb_are_restored_as_gray(enhance, picture, tmp_p
 def test_closed_standard_input_is_one_line(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(ReadError, match="standard input is closed"):
-        read_stdin()
+        read_stdin(1)
 
 
 def test_the_network_follows_from_the_factor(enhance, picture, size_of, tmp_path):
@@ -409,7 +409,7 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(enhance, picture, tmp_
 
 
 def test_an_interrupt_ends_the_wait_for_stdin(enhance, monkeypatch):
-    def wait():
+    def wait(at_most):
         # Signals reach this thread alone.
         assert threading.current_thread() is threading.main_thread()
         raise KeyboardInterrupt
