@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from enhance_cli.batch.records import Settings
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.errors import ImageError, UsageError
+from enhance_cli.errors import ImageError, UsageError, WriteError
 from enhance_cli.imaging import files
 from enhance_cli.imaging.files import EncodeOptions, ReadOptions
 from enhance_cli.imaging.mosaic import Pattern
@@ -26,6 +27,8 @@ class Job:
     """The clean picture to compare with."""
     problem: ImageError | None = None
     """What planning found wrong: the job fails with it at once."""
+    root: Path | None = None
+    """The folder that the output has to lie in, whatever links there are below it; None: any."""
 
     @property
     def input_name(self) -> str:
@@ -36,6 +39,14 @@ class Job:
     def output_name(self) -> str:
         """As events call it."""
         return "-" if self.output is None else str(self.output)
+
+    def check_place(self) -> None:
+        """WriteError if a link below the folder of the results leads the output out of it."""
+        if self.root is None or self.output is None:
+            return
+        folder, root = (Path(os.path.realpath(path)) for path in (self.output.parent, self.root))
+        if not folder.is_relative_to(root):
+            raise WriteError(f"{self.output} lies outside {self.root}: a link leads to {folder}; remove it")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +92,12 @@ class Plan:
         return max(self.size[0] / picture.width, self.size[1] / picture.height)
 
     def record_settings(self, output: Path) -> Settings:
-        """What decides the output's content beside input and weights, as its record holds it."""
+        """What decides the output's content beside input and weights, as its record holds it.
+
+        Not what the network runs on, nor the precision that was chosen without being asked for: these results
+        cannot be told apart (0.25 levels rms).  A lower precision that was asked for makes another result.
+        Nor tiles, threads, and how hard a lossless format compresses.
+        """
         settings: Settings = {"task": self.task.name, "ensemble": self.engine.ensemble}
         if self.task.enlarges:
             settings |= {"size": list(self.size)} if self.size else {"scale": self.factor}
@@ -91,6 +107,8 @@ class Plan:
             settings["pattern"] = self.pattern or "auto"
         if self.strength < 1:
             settings["share"] = self.strength
+        if self.engine.precision not in ("auto", "float32"):
+            settings["precision"] = self.engine.precision
         if self.options:
             settings["arch_option"] = dict(self.options)
         if files.format_of(output) == "JPEG":

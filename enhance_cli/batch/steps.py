@@ -73,11 +73,10 @@ def restoration_of(
     model = models.model(gray=shown.gray, factor=plan.factor_of(picture), photo=photo)
     restorer = model.restorer
     if damage is not None and damage.kind == "none":
-        outline = restorer.outline(picture, None)
-        untouched = replace(outline, pixels=picture.pixels, alpha=picture.alpha)
-        info = replace(restorer.info, tiles=0, warnings=())
-        return Restoration(model, Condition(), damage, outline, iter([untouched]), info)
+        return _untouched(picture, model, Condition(), damage)
     condition = restorer.find_condition(shown, plan.condition)
+    if plan.task.condition == "sigma" and 0 in (plan.condition, condition.value):
+        return _untouched(picture, model, Condition(0.0, "estimate" if plan.condition is None else "asked"))
     # What a task that keeps the size gives is the network's affair.
     size = plan.target(picture) if plan.task.enlarges else None
 
@@ -91,6 +90,14 @@ def restoration_of(
 
     restoration = Restoration(model, condition, damage, restorer.outline(picture, size), bands())
     return restoration
+
+
+def _untouched(
+    picture: Picture, model: Model, condition: Condition, damage: Damage | None = None
+) -> Restoration:
+    """The picture as it is."""
+    info = replace(model.restorer.info, tiles=0, warnings=())
+    return Restoration(model, condition, damage, picture, iter([picture]), info)
 
 
 class Steps:
@@ -133,6 +140,7 @@ class Steps:
         """Read, hash and decode; whatever can be refused is refused here, before the work."""
         if job.problem:
             raise job.problem
+        job.check_place()
         plan = self._plan
         data = self._stdin() if job.input is None else files.bytes_of(job.input, plan.read.limits)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -178,7 +186,7 @@ class Steps:
         if job.output is None:
             self._stdout(b"".join(pieces))
         else:
-            self._save(job.output, pieces, found, restoration)
+            self._save(job, job.output, pieces, found, restoration)
         info = restoration.info
         assert info is not None
         return FileDone(
@@ -252,21 +260,26 @@ class Steps:
             return self._plan.format
         return picture.format if picture.format in FORMATS else FALLBACK_FORMAT
 
-    def _save(self, output: Path, pieces: Iterator[bytes], found: Input, restoration: Restoration) -> None:
+    def _save(
+        self, job: Job, output: Path, pieces: Iterator[bytes], found: Input, restoration: Restoration
+    ) -> None:
         # There is no file until there is something to write.
         first = next(pieces)
+        # Links may have come since it was read.
+        job.check_place()
         digest = hashlib.sha256()
-        with files.atomic(output) as file:
+        with files.atomic(output, overwrite=self._plan.overwrite) as file:
             for piece in chain([first], pieces):
                 digest.update(piece)
                 file.write(piece)
-            if not self._plan.overwrite and os.path.lexists(output):
-                raise ExistsError(f"{output} appeared while it was being made; --overwrite replaces it")
+            info = restoration.info
+            assert info is not None
             record = Record(
                 output=output.name,
                 output_sha256=digest.hexdigest(),
                 input_sha256=found.sha256,
                 settings=self._plan.record_settings(output),
                 weights_sha256=restoration.model.weights.sha256,
+                computed={"device": info.device, "backend": info.backend, "precision": info.precision},
             )
             self._records.append(output.parent, record)

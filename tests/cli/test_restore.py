@@ -46,12 +46,18 @@ def test_two_paths_are_in_and_out(enhance, picture, size_of, tmp_path):
 def test_an_existing_second_picture_is_not_replaced(enhance, picture, tmp_path):
     picture("a.png")
     before = picture("b.png", seed=1).read_bytes()
-    outcome = enhance("sr", "a.png", "b.png")
-    assert outcome.code == 1
-    assert "--overwrite" in outcome.err
+    # With --overwrite neither: the shell may have made both of *.png.
+    for flags in ([], ["--overwrite"]):
+        outcome = enhance("sr", *flags, "a.png", "b.png")
+        assert outcome.code == 2
+        assert "-o/--output" in outcome.err and outcome.err.count("\n") == 1
+        assert (tmp_path / "b.png").read_bytes() == before
+    assert enhance("sr", "a.png", "-o", "b.png").code == 1
     assert (tmp_path / "b.png").read_bytes() == before
-    assert enhance("sr", "--overwrite", "a.png", "b.png").code == 0
+    assert enhance("sr", "--overwrite", "a.png", "-o", "b.png").code == 0
     assert (tmp_path / "b.png").read_bytes() != before
+    # Now it is one of ours.
+    assert enhance("sr", "--overwrite", "--scale", "1.5", "a.png", "b.png").code == 0
 
 
 def test_three_paths_need_an_output(enhance, picture, tmp_path):
@@ -311,6 +317,27 @@ def test_what_does_not_match_its_record_is_reported_and_kept(enhance, picture, t
     assert (tmp_path / "b.png").read_bytes() == made
 
 
+def test_what_makes_a_result_another(enhance, picture, monkeypatch):
+    picture("a.png")
+    assert enhance("sr", "a.png", "b.png").code == 0
+    record = json.loads(Path(RECORDS_NAME).read_text())
+    assert record["computed"] == {"device": "cpu", "backend": "torch", "precision": "float32"}
+    for same in (["--precision", "float32"], ["--device", "cpu"], ["--backend", "torch"], ["--tile", "8"]):
+        assert "1 current" in enhance("sr", *same, "a.png", "b.png").err, same
+    outcome = enhance("sr", "--precision", "bfloat16", "a.png", "b.png")
+    assert outcome.code == 1 and "other settings" in outcome.err
+
+
+def test_sigma_zero_leaves_every_pixel(enhance, picture, tmp_path):
+    before = np.asarray(Image.open(picture("a.png")))
+    Image.fromarray(np.dstack([before, before[..., 0]])).save("clear.png")
+    outcome = enhance("denoise", "--json", "--sigma", "0", "a.png", "clear.png", "-o", "out")
+    assert outcome.code == 0, outcome.err
+    assert [(one["condition"], one["tiles"]) for one in outcome.of("file")] == [(0, 0), (0, 0)]
+    for name in ("a.png", "clear.png"):
+        assert (np.asarray(Image.open(tmp_path / "out" / name)) == np.asarray(Image.open(name))).all()
+
+
 def test_leftovers_of_a_killed_run_go_and_others_stay(enhance, picture, tmp_path):
     picture("in/a.png")
     (tmp_path / "out").mkdir()
@@ -403,7 +430,7 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(enhance, picture, tmp_
 
     monkeypatch.setattr("enhance_cli.engine.check.fault_of", meanwhile)
     outcome = enhance("sr", "a.png", "b.png")
-    assert outcome.code == 1 and "appeared" in outcome.err
+    assert outcome.code == 1 and "b.png exists already" in outcome.err
     assert (tmp_path / "b.png").read_bytes() == b"mine"
     assert files_in(tmp_path) == ["a.png", "b.png"]
 
