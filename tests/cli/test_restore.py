@@ -274,7 +274,7 @@ def test_colliding_outputs_stop_the_run_before_it_begins(enhance, picture, tmp_p
 
 def test_an_input_is_never_an_output(enhance, picture):
     before = picture("in/a.png").read_bytes()
-    for arguments in (["in", "in"], ["in/a.png", "in/a.png"], ["--overwrite", "in/a.png", "in"]):
+    for arguments in (["in", "in"], ["in/a.png", "-o", "in/a.png"], ["--overwrite", "in/a.png", "in"]):
         outcome = enhance("dejpeg", *arguments)
         assert outcome.code == 2
         assert "both an input and an output" in outcome.err
