@@ -49,6 +49,20 @@ def resized_alpha(alpha: Pixels, size: tuple[int, int]) -> Pixels:
     return resized
 
 
+def flat_parts(alpha: Pixels, size: tuple[int, int]) -> np.ndarray:
+    """Where (H, W) transparency, enlarged to `size` = (height, width), lies among equal samples.
+
+    Returns (height, width) of bool. There it has to stay what it is, whatever enlarges it.
+    """
+    (top, bottom), (left, right) = (_around(n, wanted) for n, wanted in zip(alpha.shape, size, strict=True))
+    columns = alpha[:, left] == alpha[:, right]
+    equal = (columns[top] & columns[bottom])
+    for start in range(0, size[0], _BAND_ROWS):
+        rows = slice(start, start + _BAND_ROWS)
+        equal[rows] &= alpha[top[rows]][:, left] == alpha[bottom[rows]][:, left]
+    return equal
+
+
 def _around(n: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the samples before and after each position of a longer axis."""
     place = (np.arange(wanted) + 0.5) * n / wanted - 0.5
