@@ -19,7 +19,7 @@ from enhance_cli.batch.inputs import STREAM, Found, Inputs, find_inputs
 from enhance_cli.batch.plan import Job
 from enhance_cli.batch.records import Records
 from enhance_cli.errors import CollisionError, ImageError, ReadError, UsageError
-from enhance_cli.imaging.formats import IMAGE_SUFFIXES, format_of
+from enhance_cli.imaging.formats import FORMATS, IMAGE_SUFFIXES, format_of
 from enhance_cli.tasks import TaskSpec
 
 SUFFIXES = {
@@ -30,6 +30,10 @@ SUFFIXES = {
     "tiff": ".tif",
     "bmp": ".bmp",
     "ppm": ".ppm",
+    "gif": ".gif",
+    "avif": ".avif",
+    "heic": ".heic",
+    "jxl": ".jxl",
 }
 """What --format takes beside "same"."""
 LONG_WIDTH = re.compile(r"\d{3}")
@@ -47,6 +51,8 @@ class Naming:
     """--name."""
     format: str | None = None
     """--format: a key of SUFFIXES, "same", or None for the task's."""
+    keep_animated: bool = False
+    """Whether, with no format given, files that may hold several frames keep their kind."""
 
     def __post_init__(self) -> None:
         """UsageError if the template names an unknown field or a folder."""
@@ -78,8 +84,14 @@ class Naming:
         return name
 
     def _suffix(self, source: PurePath) -> str:
+        try:
+            kept = FORMATS[format_of(Path(source))]
+        except UsageError:  # a kind that is only read, or none
+            kept = None
         if self.format == "same":
-            return source.suffix if source.suffix.lower() in IMAGE_SUFFIXES else ".png"
+            return source.suffix if kept else ".png"
+        if self.format is None and self.keep_animated and kept and kept.frames:
+            return source.suffix
         return SUFFIXES[self.format or self.task.format]
 
 

@@ -20,7 +20,8 @@ from typing import TypeVar
 
 from enhance_cli.batch.plan import Job
 from enhance_cli.batch.progress import Event, FileDone, Seconds, Summary, TileDone, Waited, mean
-from enhance_cli.batch.steps import Input, Restoration, Steps
+from enhance_cli.batch.restoration import Restoration
+from enhance_cli.batch.steps import Input, Steps
 from enhance_cli.errors import EnhanceError
 from enhance_cli.imaging.picture import Picture
 from enhance_cli.metrics.measure import Metrics
@@ -173,7 +174,7 @@ class _Pipeline:
             self._counts[file.status] += 1
             self._stages = self._stages.plus(file.seconds)
             if file.status == "done" and file.output_size:
-                self._pixels += file.output_size[0] * file.output_size[1]
+                self._pixels += file.output_size[0] * file.output_size[1] * (file.frames or 1)
             if file.metrics and file.baseline:
                 self._metrics.append(file.metrics)
                 self._baselines.append(file.baseline)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from enhance_cli.batch.records import Settings
 from enhance_cli.engine.settings import EngineSettings
@@ -71,6 +72,8 @@ class Plan:
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     engine: EngineSettings = field(default_factory=EngineSettings)
     read: ReadOptions = field(default_factory=ReadOptions)
+    frames: Literal["first", "all"] = "first"
+    """Of animations, and of files with several pages."""
     overwrite: bool = False
 
     def target(self, picture: Picture) -> tuple[int, int]:
@@ -107,6 +110,15 @@ class Plan:
             settings["pattern"] = self.pattern or "auto"
         if self.strength < 1:
             settings["share"] = self.strength
+        read = self.read
+        if read.strip != "none":
+            settings["strip"] = read.strip
+        if read.icc != "keep":
+            settings["icc"] = read.icc
+        if read.white_level is not None or read.black_level:
+            settings["levels"] = [read.black_level, read.white_level]
+        if self.frames != "first":
+            settings["frames"] = self.frames
         if self.engine.precision not in ("auto", "float32"):
             settings["precision"] = self.engine.precision
         if self.options:

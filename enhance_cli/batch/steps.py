@@ -10,17 +10,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.batch.models import Model, Models
+from enhance_cli.batch.models import Models
 from enhance_cli.batch.plan import Job, Plan
 from enhance_cli.batch.progress import FileDone, Start
 from enhance_cli.batch.records import Record, Records
-from enhance_cli.engine.condition import Condition
-from enhance_cli.engine.damage import Damage, find_damage
+from enhance_cli.batch.restoration import Restoration, restoration_of, restoration_of_frames
 from enhance_cli.engine.network import OnTile
-from enhance_cli.engine.restorer import RunInfo
 from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError
 from enhance_cli.imaging import files
-from enhance_cli.imaging.files import ReadOptions
+from enhance_cli.imaging.files import Frame, ReadOptions
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture, joined
@@ -40,64 +38,8 @@ class Input:
     target: tuple[int, int]
     """(width, height) of the result."""
     reference: Picture | None
-
-
-@dataclass
-class Restoration:
-    """A picture in the network's hands."""
-
-    model: Model
-    condition: Condition
-    damage: Damage | None
-    """What was found where the picture was to decide; None where the user did."""
-    outline: Picture
-    """The result but for its pixels."""
-    bands: Iterator[Picture]
-    """The result's rows, which are computed as they are asked for."""
-    info: RunInfo | None = None
-    """Known when the bands have come to their end."""
-
-
-def restoration_of(
-    picture: Picture, plan: Plan, models: Models, *, on_tile: OnTile | None = None
-) -> Restoration:
-    """Choose the weights and the condition; the network runs when the bands are asked for.
-
-    Unasked, a picture without the damage that the task mends comes out as it is.  Three equal channels are
-    restored as one: noise that is the same in all of them is not what colour networks learn, and the result
-    could get a tint.  Mosaics come as `as_mosaic` gives them.  UsageError if no weights enlarge by so much.
-    """
-    shown = picture if plan.task.mosaic else picture.as_gray() or picture
-    damage = find_damage(shown, plan.task) if models.unasked and plan.condition is None else None
-    photo = damage is not None and damage.needs_photo_weights
-    model = models.model(gray=shown.gray, factor=plan.factor_of(picture), photo=photo)
-    restorer = model.restorer
-    if damage is not None and damage.kind == "none":
-        return _untouched(picture, model, Condition(), damage)
-    condition = restorer.find_condition(shown, plan.condition)
-    if plan.task.condition == "sigma" and 0 in (plan.condition, condition.value):
-        return _untouched(picture, model, Condition(0.0, "estimate" if plan.condition is None else "asked"))
-    # What a task that keeps the size gives is the network's affair.
-    size = plan.target(picture) if plan.task.enlarges else None
-
-    def bands() -> Iterator[Picture]:
-        for band in restorer.bands(
-            shown, size=size, condition=condition.value, strength=plan.strength, on_tile=on_tile
-        ):
-            yield band.as_rgb() if shown.gray and not picture.gray else band
-            del band
-        restoration.info = restorer.info
-
-    restoration = Restoration(model, condition, damage, restorer.outline(picture, size), bands())
-    return restoration
-
-
-def _untouched(
-    picture: Picture, model: Model, condition: Condition, damage: Damage | None = None
-) -> Restoration:
-    """The picture as it is."""
-    info = replace(model.restorer.info, tiles=0, warnings=())
-    return Restoration(model, condition, damage, picture, iter([picture]), info)
+    frames: Iterator[Frame] | None = None
+    """All of them, that of `picture` included, where there are more and all are wanted."""
 
 
 class Steps:
@@ -148,16 +90,14 @@ class Steps:
         if current and job.reference is None:
             return FileDone(input=job.input_name, output=job.output_name, status="current")
         try:
-            picture = files.read(data, options=plan.read)
-            if plan.task.mosaic:
-                picture = as_mosaic(picture, plan.pattern)
+            picture, frames = self._decoded(data)
         except ReadError as error:
             # Every event names its input already.
             raise ReadError(str(error).removeprefix("input data: ")) from error
         target = plan.target(picture)
         files.check_fits(self._format(job, picture), *target, alpha=picture.alpha is not None)
         reference = None if job.reference is None else self._clean(job.reference)
-        found = Input(picture, sha256, target, reference)
+        found = Input(picture, sha256, target, reference, frames)
         if reference is not None and (reference.width, reference.height) != target:
             raise ImageError(
                 f"reference {job.reference} is {reference.width}x{reference.height}, the result would be "
@@ -167,6 +107,8 @@ class Steps:
 
     def restore(self, job: Job, found: Input, on_tile: OnTile) -> Restoration:
         """Choose the weights and the condition; the network runs when the bands are asked for."""
+        if found.frames is not None:
+            return restoration_of_frames(found.frames, self._plan, self._models, on_tile=on_tile)
         return restoration_of(found.picture, self._plan, self._models, on_tile=on_tile)
 
     def write(self, job: Job, found: Input, restoration: Restoration, bands: Iterable[Picture]) -> FileDone:
@@ -174,7 +116,12 @@ class Steps:
         outline, condition = restoration.outline, restoration.condition
         format = self._format(job, outline)
         metrics = before = None
-        if found.reference is None:
+        if restoration.frames is not None:
+            results = (
+                replace(restoration.frames[number], picture=picture) for number, picture in enumerate(bands)
+            )
+            pieces = files.encode_frames(results, format, options=self._plan.encode)
+        elif found.reference is None:
             pieces = files.encode_bands(outline, iter(bands), format, options=self._plan.encode)
         else:
             picture = joined(outline, bands)
@@ -199,6 +146,7 @@ class Steps:
             backend=info.backend,
             precision=info.precision,
             tiles=info.tiles,
+            frames=None if restoration.frames is None else len(restoration.frames),
             model=restoration.model.weights.name,
             condition=condition.value,
             condition_from=condition.source,
@@ -212,6 +160,22 @@ class Steps:
                 *files.losses(outline, format),
             ),
         )
+
+    def _decoded(self, data: bytes) -> tuple[Picture, Iterator[Frame] | None]:
+        """The picture, and all frames where there are more and all are wanted."""
+        plan, frames = self._plan, None
+        if plan.frames == "first":
+            picture = files.read(data, options=plan.read)
+        else:
+            several = files.read_frames(data, options=plan.read)
+            first = next(several)
+            picture = first.picture
+            frames = None if first.count < 2 else several
+        if plan.task.mosaic:
+            picture = as_mosaic(picture, plan.pattern)
+        if frames is not None:
+            frames = chain([replace(first, picture=picture)], frames)
+        return picture, frames
 
     def _is_current(self, job: Job, sha256: str) -> bool:
         output = job.output

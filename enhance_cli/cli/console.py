@@ -203,6 +203,8 @@ def _describe(event: FileDone) -> str:
     words = [f"{event.status} {event.input} -> {event.output}"]
     if event.output_size:
         words.append(f"{event.output_size[0]}x{event.output_size[1]}")
+    if event.frames:
+        words.append(f"{event.frames} frames")
     if event.status == "done":
         spent = event.seconds
         words.append(f"{spent.read + spent.restore + spent.write:.1f} s")

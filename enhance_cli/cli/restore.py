@@ -64,6 +64,12 @@ def restore(
         raise UsageError("--arch-option needs --weights")
     if (common.min_psnr is not None or common.min_ssim is not None) and common.reference is None:
         raise UsageError("--min-psnr and --min-ssim need --reference")
+    if common.frames == "all" and common.reference is not None:
+        raise UsageError("--frames all and --reference are both given; leave one out")
+    if common.white_level is not None and common.white_level <= common.black_level:
+        raise UsageError(
+            f"--white-level {common.white_level:g} is not above --black-level {common.black_level:g}"
+        )
     engine = EngineSettings(
         device=common.device,
         precision=common.precision,
@@ -91,14 +97,21 @@ def restore(
         strength=share(common.strength),
         pattern=pattern,
         options=options,
-        format=format_named(common.format or TASKS[task].format),
+        format=format_named(common.format or ("same" if common.frames == "all" else TASKS[task].format)),
         encode=EncodeOptions(
             png_level=common.png_level,
             jpeg_quality=common.jpeg_quality,
             webp_effort=common.webp_effort,
         ),
         engine=engine,
-        read=ReadOptions(limits=_limits(common)),
+        read=ReadOptions(
+            limits=_limits(common),
+            white_level=common.white_level,
+            black_level=common.black_level,
+            icc=common.icc,
+            strip=common.strip,
+        ),
+        frames=common.frames,
         overwrite=common.overwrite,
     )
     jobs, skipped = _jobs(inputs, common, _naming(common, models, plan))
@@ -158,7 +171,8 @@ def _naming(common: Common, models: Models, plan: Plan) -> Naming:
     if models.fixed_name:
         # Without a name given, gray and colour pictures may take different weights.
         fields["model"] = models.fixed_name
-    return Naming(plan.task, fields, template=common.name, format=common.format)
+    animated = common.frames == "all"
+    return Naming(plan.task, fields, template=common.name, format=common.format, keep_animated=animated)
 
 
 def _dry_run(
