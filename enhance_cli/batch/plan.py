@@ -75,6 +75,8 @@ class Plan:
     frames: Literal["first", "all"] = "first"
     """Of animations, and of files with several pages."""
     overwrite: bool = False
+    preserve_times: bool = False
+    """Whether an output gets the dates of its input."""
 
     def target(self, picture: Picture) -> tuple[int, int]:
         """(width, height) of the picture's result; UsageError if it would shrink."""

@@ -54,6 +54,7 @@ class Steps:
         self._stdin = stdin
         self._stdout = stdout
         self._records = Records()
+        self._parts: set[Path] = set()
         self._weights = models.candidates(None if plan.size else plan.factor)
 
     def start(self, settings: dict[str, Any], inputs: int) -> Start:
@@ -233,17 +234,35 @@ class Steps:
         job.check_place()
         digest = hashlib.sha256()
         with files.atomic(output, overwrite=self._plan.overwrite) as file:
-            for piece in chain([first], pieces):
-                digest.update(piece)
-                file.write(piece)
-            info = restoration.info
-            assert info is not None
-            record = Record(
-                output=output.name,
-                output_sha256=digest.hexdigest(),
-                input_sha256=found.sha256,
-                settings=self._plan.record_settings(output),
-                weights_sha256=restoration.model.weights.sha256,
-                computed={"device": info.device, "backend": info.backend, "precision": info.precision},
-            )
-            self._records.append(output.parent, record)
+            part = Path(file.name)
+            self._parts.add(part)
+            try:
+                for piece in chain([first], pieces):
+                    digest.update(piece)
+                    file.write(piece)
+                self._remember(output, digest.hexdigest(), found, restoration)
+                if self._plan.preserve_times and job.input is not None:
+                    file.flush()
+                    dates = job.input.stat()
+                    os.utime(part, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+            finally:
+                self._parts.discard(part)
+
+    def _remember(self, output: Path, sha256: str, found: Input, restoration: Restoration) -> None:
+        """Write the record of an output that is about to get its name."""
+        info = restoration.info
+        assert info is not None
+        record = Record(
+            output=output.name,
+            output_sha256=sha256,
+            input_sha256=found.sha256,
+            settings=self._plan.record_settings(output),
+            weights_sha256=restoration.model.weights.sha256,
+            computed={"device": info.device, "backend": info.backend, "precision": info.precision},
+        )
+        self._records.append(output.parent, record)
+
+    def abandon(self) -> None:
+        """Remove what is half written, when the process is about to end; from any thread."""
+        for part in tuple(self._parts):
+            part.unlink(missing_ok=True)

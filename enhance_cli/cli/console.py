@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from enhance_cli.cli.progress import progress_bar
+from enhance_cli.cli.talk import Talk, discard
 from enhance_cli.errors import EnhanceError, ReadError, WriteError
 
 if TYPE_CHECKING:
@@ -42,23 +41,29 @@ def read_stdin(at_most: int) -> bytes:
 
 def write_stdout(content: bytes) -> None:
     """A picture on stdout, at once; WriteError if it cannot be written."""
+    if sys.stdout is None:
+        raise WriteError("standard output is closed; name an output")
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
+        discard(sys.stdout)
         raise WriteError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def data(line: str) -> None:
     """One line of data on stdout, at once; EnhanceError if it cannot be written."""
+    if sys.stdout is None:
+        raise EnhanceError("standard output is closed; send it to a file or a pipe")
     try:
-        typer.echo(line)
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
+        discard(sys.stdout)
         raise EnhanceError(f"cannot write to standard output: {error.strerror}") from error
 
 
@@ -68,8 +73,8 @@ def event(kind: str, fields: dict[str, Any]) -> None:
 
 
 def say(line: str) -> None:
-    """One line of talk on stderr."""
-    typer.echo(line, err=True)
+    """One line of talk on stderr, if there is one."""
+    Talk().write(f"{line}\n")
 
 
 def error(text: str) -> None:
@@ -93,19 +98,24 @@ class BatchConsole:
         self._failed: list[str] = []
         self._n_failed = 0
         self._n_files = 0
+        self._n_inputs = 0
         self._suffixes: set[str] = set()
         self._settings: dict[str, Any] = {}
 
     @contextmanager
     def progress(self, total: int) -> Iterator[None]:
         """A progress bar for `total` pictures while the block runs, on terminals only."""
-        on_screen = self._json and sys.stdout.isatty()
-        if self._quiet or on_screen or not sys.stderr.isatty():
+        on_screen = self._json and sys.stdout is not None and sys.stdout.isatty()
+        if self._quiet or on_screen or not Talk().isatty():
             yield
             return
         with _Bar(total) as self._bar:
             yield
         self._bar = None
+
+    def note(self, line: str) -> None:
+        """A line of talk between those of the events, from any thread."""
+        self._talk(line)
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -126,6 +136,7 @@ class BatchConsole:
 
     def _start(self, event: Start) -> None:
         self._settings = event.settings
+        self._n_inputs = event.inputs
         names = ", ".join(one.name for one in event.weights)
         if event.device:
             self._talk(f"{event.task} with {names} on {event.device} ({event.backend}, {event.precision})")
@@ -161,6 +172,10 @@ class BatchConsole:
         counts = f"{event.done} done, {event.current} current, {event.skipped} skipped, {event.failed} failed"
         stopped = "interrupted: " if event.interrupted else ""
         self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
+        if self._n_files < self._n_inputs:
+            again = " (with --overwrite it begins anew)" if self._settings.get("overwrite") else ""
+            left = f"{self._n_inputs - self._n_files} of {self._n_inputs} pictures were not done"
+            self._talk(f"{left}: the same command goes on with them{again}")
         if event.done > 1:
             self._talk(self._stages(event))
         if self._n_files > NAMED_FAILURES:
@@ -200,7 +215,9 @@ class BatchConsole:
 
 
 def _describe(event: FileDone) -> str:
-    words = [f"{event.status} {event.input} -> {event.output}"]
+    # Left alone is a picture only in a dry run.
+    status = "would write" if event.status == "skipped" else event.status
+    words = [f"{status} {event.input} -> {event.output}"]
     if event.output_size:
         words.append(f"{event.output_size[0]}x{event.output_size[1]}")
     if event.frames:

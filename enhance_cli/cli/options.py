@@ -139,6 +139,13 @@ Threads = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="CPU threads for the arithmetic.", show_default=False)
 ]
 Jobs = Annotated[int, typer.Option(metavar="N", min=1, help="Threads that read, and as many that write.")]
+Retry = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Try pictures that failed N times more, at the end.")
+]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Begin no other picture when one has failed.")]
+PreserveTimes = Annotated[
+    bool, typer.Option("--preserve-times", help="Give outputs the dates of their inputs.")
+]
 Reference = Annotated[
     str | None, typer.Option(metavar="PATH", help="Clean picture or folder: adds PSNR and SSIM.")
 ]
@@ -182,6 +189,9 @@ class Common:
     ensemble: Ensemble = False
     threads: Threads = None
     jobs: Jobs = 2
+    retry: Retry = 0
+    fail_fast: FailFast = False
+    preserve_times: PreserveTimes = False
     reference: Reference = None
     min_psnr: MinPsnr = None
     min_ssim: MinSsim = None

@@ -6,12 +6,9 @@ Imported by commands when they run, never for `--help`.
 from __future__ import annotations
 
 import math
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cache, partial
 from pathlib import Path
@@ -27,6 +24,7 @@ from enhance_cli.batch.progress import Event, FileDone, Start, Summary
 from enhance_cli.batch.steps import Steps
 from enhance_cli.checkpoints.catalog import ENSEMBLED
 from enhance_cli.cli.console import BatchConsole, read_stdin, write_stdout
+from enhance_cli.cli.interruption import INTERRUPTED, Interruption
 from enhance_cli.cli.options import Common, arch_options, share
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import EnhanceError, GateError, UsageError
@@ -38,8 +36,6 @@ from enhance_cli.metrics.measure import Metrics
 from enhance_cli.tasks import TASKS, Task
 
 DEFAULT_SCALE = 2.0
-INTERRUPTED = 130
-"""Exit code of a run that was stopped by a signal."""
 STARTED = time.time()
 
 
@@ -113,6 +109,7 @@ def restore(
         ),
         frames=common.frames,
         overwrite=common.overwrite,
+        preserve_times=common.preserve_times,
     )
     jobs, skipped = _jobs(inputs, common, _naming(common, models, plan))
     console = BatchConsole(json=common.json, quiet=common.quiet, debug=common.debug)
@@ -126,19 +123,29 @@ def restore(
     asked = {"scale": scale, "size": size, "condition": condition, "pattern": pattern, **asdict(common)}
     for key in ("json", "quiet", "debug", "dry_run"):
         del asked[key]
+    stdin = cache(partial(read_stdin, plan.read.limits.file_bytes))
+    steps = Steps(plan, models, stdin=stdin, stdout=write_stdout)
     if common.dry_run:
-        summary = _dry_run(jobs, plan, asked, skipped, on_event)
+        summary = _dry_run(jobs, plan, steps, asked, skipped, on_event)
     else:
-        # Read once, and here: an interrupt could not end the wait of a reader thread.
-        stdin = cache(partial(read_stdin, plan.read.limits.file_bytes))
-        steps = Steps(plan, models, stdin=stdin, stdout=write_stdout)
-        with _interruptible():
+        with Interruption(console.note, steps.abandon) as interruption:
             on_event(steps.start(asked, len(jobs)))
             remove_leftovers([job.output for job in jobs if job.output], STARTED)
             if any(job.input is None for job in jobs):
+                # Here, where there is no other picture yet that it could keep waiting.
                 stdin()
             with console.progress(len(jobs)):
-                summary = pipeline.run(jobs, steps, on_event, threads=common.jobs, skipped=skipped)
+                interruption.finishes = True
+                summary = pipeline.run(
+                    jobs,
+                    steps,
+                    on_event,
+                    threads=common.jobs,
+                    skipped=skipped,
+                    stop=interruption.stop,
+                    retries=common.retry,
+                    fail_fast=common.fail_fast,
+                )
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
     _check_gates({"psnr": common.min_psnr, "ssim": common.min_ssim}, summary.metrics, measured)
@@ -176,9 +183,14 @@ def _naming(common: Common, models: Models, plan: Plan) -> Naming:
 
 
 def _dry_run(
-    jobs: Sequence[Job], plan: Plan, asked: dict[str, object], skipped: int, on_event: Callable[[Event], None]
+    jobs: Sequence[Job],
+    plan: Plan,
+    steps: Steps,
+    asked: dict[str, object],
+    skipped: int,
+    on_event: Callable[[Event], None],
 ) -> Summary:
-    """The events of a run in which every picture is passed over."""
+    """The events of a run that reads and checks every picture, but for standard input, and makes none."""
     on_event(
         Start(
             task=plan.task.name,
@@ -191,20 +203,31 @@ def _dry_run(
             ensemble=plan.engine.ensemble,
         )
     )
+    counts = Counter(skipped=skipped)
     for job in jobs:
-        exists = job.output is not None and os.path.lexists(job.output)
-        on_event(
-            FileDone(
-                input=job.input_name,
-                output=job.output_name,
-                status="failed" if job.problem else "skipped",
-                warnings=("the output exists already",) if exists else (),
-                error=str(job.problem) if job.problem else None,
+        file = FileDone(input=job.input_name, output=job.output_name, status="skipped")
+        if job.input is not None:
+            found = pipeline.guarded(job, partial(steps.read, job))
+            file = (
+                found
+                if isinstance(found, FileDone)
+                else replace(
+                    file,
+                    input_size=(found.picture.width, found.picture.height),
+                    output_size=found.target,
+                    warnings=found.picture.warnings,
+                )
             )
-        )
-    failed = sum(job.problem is not None for job in jobs)
-    skipped += len(jobs) - failed
-    summary = Summary(done=0, current=0, skipped=skipped, failed=failed, seconds=0.0, megapixels=0.0)
+        counts[file.status] += 1
+        on_event(file)
+    summary = Summary(
+        done=0,
+        current=counts["current"],
+        skipped=counts["skipped"],
+        failed=counts["failed"],
+        seconds=0.0,
+        megapixels=0.0,
+    )
     on_event(summary)
     return summary
 
@@ -222,23 +245,6 @@ def _check_gates(
         offences.append(f"{mean} is below --min-{key} {gate:g}: {worst}")
     if offences:
         raise GateError("; ".join(offences))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends a run as cleanly as SIGINT."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _path(text: str | None) -> Path | None:

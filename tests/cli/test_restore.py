@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enhance_cli.batch import pipeline
 from enhance_cli.batch.records import RECORDS_NAME
 from enhance_cli.cli.console import read_stdin
 from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.errors import ReadError
+from enhance_cli.imaging import files
 
 
 def files_in(folder):
@@ -472,6 +474,68 @@ def test_a_dry_run_writes_nothing(enhance, picture, tmp_path):
     assert outcome.of("file")[0]["output"] == os.path.join("out", "a.png")
     assert outcome.of("summary")[0]["skipped"] == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_tells_sizes_and_what_would_fail(enhance, picture, tmp_path):
+    for name in ("a.png", "b.png", "c.png"):
+        picture(f"in/{name}")
+    picture("in/b.png", 5, 4, seed=1)
+    (tmp_path / "in/broken.png").write_text("no picture")
+    assert enhance("sr", "in/a.png", "out/").code == 0
+    picture("out/c.png")
+    outcome = enhance("sr", "--dry-run", "--json", "in", "out")
+    assert outcome.code == 3
+    told = {os.path.basename(one["input"]): one for one in outcome.of("file")}
+    states = {name: one["status"] for name, one in told.items()}
+    assert states == {"a.png": "current", "b.png": "skipped", "c.png": "failed", "broken.png": "failed"}
+    assert (told["b.png"]["input_size"], told["b.png"]["output_size"]) == ([5, 4], [10, 8])
+    assert "would write in/b.png -> out/b.png  10x8" in outcome.err and "skipped in" not in outcome.err
+    assert files_in(tmp_path / "out") == ["a.png", "c.png"]
+
+
+def test_what_failed_is_tried_again_at_the_end(enhance, picture, monkeypatch):
+    for name in "abc":
+        picture(f"in/{name}.png")
+    real, tries = files.bytes_of, []
+
+    def shaky(path, limits):
+        tries.append(path.name)
+        if path.name == "a.png" and tries.count("a.png") < 3:
+            raise ReadError(f"{path}: the network folder is away")
+        return real(path, limits)
+
+    monkeypatch.setattr(files, "bytes_of", shaky)
+    monkeypatch.setattr(pipeline, "RETRY_SECONDS", 0)
+    outcome = enhance("sr", "--json", "--retry", "1", "in", "out")
+    assert outcome.code == 3 and tries.count("a.png") == 2
+    # Told once, when it is certain.
+    assert [one["input"][-5] for one in outcome.of("file")] == ["b", "c", "a"]
+    tries.clear()
+    outcome = enhance("sr", "--json", "--retry", "2", "in", "out2")
+    assert outcome.code == 0 and tries == ["a.png", "b.png", "c.png", "a.png", "a.png"]
+    assert outcome.of("summary")[0]["done"] == 3
+
+
+def test_fail_fast_begins_nothing_after_a_failure(enhance, picture, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/0.png").write_text("no picture")
+    for number in range(1, 9):
+        picture(f"in/{number}.png")
+    outcome = enhance("sr", "--json", "--fail-fast", "in", "out")
+    assert outcome.code in (1, 3)
+    assert len(outcome.of("file")) <= 2
+    assert "pictures were not done: the same command goes on with them" in outcome.err
+    assert len(enhance("sr", "--json", "in", "out").of("file")) == 9
+
+
+def test_dates_are_those_of_the_inputs_where_asked(enhance, picture, tmp_path):
+    path = picture("a.png")
+    os.utime(path, (1_000_000_000, 1_100_000_000))
+    assert enhance("sr", "a.png", "b.png").code == 0
+    assert (tmp_path / "b.png").stat().st_mtime > 1_500_000_000
+    assert enhance("sr", "--preserve-times", "a.png", "c.png").code == 0
+    assert (tmp_path / "c.png").stat().st_mtime == 1_100_000_000
+    assert "1 current" in enhance("sr", "--preserve-times", "a.png", "c.png").err
 
 
 def test_a_folder_without_pictures_is_nothing_to_do(enhance, tmp_path):
