@@ -99,6 +99,7 @@ class BatchConsole:
         self._n_failed = 0
         self._n_files = 0
         self._n_inputs = 0
+        self._n_planned = 0
         self._suffixes: set[str] = set()
         self._settings: dict[str, Any] = {}
 
@@ -150,6 +151,7 @@ class BatchConsole:
 
     def _file(self, event: FileDone) -> None:
         self._n_files += 1
+        self._n_planned += event.status == "skipped"
         self._suffixes.add(PurePath(event.output).suffix.lower())
         if self._bar:
             self._bar.file()
@@ -169,7 +171,9 @@ class BatchConsole:
     def _summary(self, event: Summary) -> None:
         for line in _figures(event.metrics, event.baseline):
             self._talk(f"mean {line}")
-        counts = f"{event.done} done, {event.current} current, {event.skipped} skipped, {event.failed} failed"
+        planned = f"{self._n_planned} to write, " if self._n_planned else ""
+        left_out = f"{event.skipped - self._n_planned} skipped, {event.failed} failed"
+        counts = f"{event.done} done, {planned}{event.current} current, {left_out}"
         stopped = "interrupted: " if event.interrupted else ""
         self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
         if self._n_files < self._n_inputs:

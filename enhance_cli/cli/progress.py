@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from enhance_cli.cli.talk import Talk
 
@@ -21,7 +21,7 @@ def progress_bar(*columns: ProgressColumn, show: bool = True) -> Progress:
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
-        console=Console(file=talk),
+        console=Console(file=cast("IO[str]", talk)),
         transient=True,
         # rich would send what goes to stdout, the data, to its own console.
         redirect_stdout=False,

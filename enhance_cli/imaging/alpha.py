@@ -56,7 +56,7 @@ def flat_parts(alpha: Pixels, size: tuple[int, int]) -> np.ndarray:
     """
     (top, bottom), (left, right) = (_around(n, wanted) for n, wanted in zip(alpha.shape, size, strict=True))
     columns = alpha[:, left] == alpha[:, right]
-    equal = (columns[top] & columns[bottom])
+    equal = columns[top] & columns[bottom]
     for start in range(0, size[0], _BAND_ROWS):
         rows = slice(start, start + _BAND_ROWS)
         equal[rows] &= alpha[top[rows]][:, left] == alpha[bottom[rows]][:, left]
