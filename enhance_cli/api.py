@@ -17,7 +17,7 @@ from PIL import Image
 
 from enhance_cli.batch.models import Models
 from enhance_cli.batch.plan import Plan
-from enhance_cli.batch.steps import restoration_of
+from enhance_cli.batch.restoration import restoration_of
 from enhance_cli.checkpoints.catalog import ENSEMBLED, Weights, catalog
 from enhance_cli.engine.network import OnTile
 from enhance_cli.engine.settings import EngineSettings

@@ -20,8 +20,13 @@ def prepare() -> None:
 
     Networks spent up to half of their time on page faults without.  torch looks once for its variable, when
     it takes its first memory, and Linux alone heeds it.  glibc would give memory back to the system whenever
-    a layer's maps go, to be faulted in again by the next layer.
+    a layer's maps go, to be faulted in again by the next layer.  Standard streams that are closed become
+    empty ones.
     """
+    # A file that is opened where a standard stream was closed would get what others write to the stream.
+    while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(handle)
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     if sys.platform != "linux" or "GLIBC_TUNABLES" in os.environ:
         return

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from enhance_cli.batch.records import Records
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.formats import IMAGE_SUFFIXES
 
@@ -42,10 +43,19 @@ class Inputs:
 
 
 def split_output(paths: Sequence[str], output: str | None) -> tuple[list[str], str | None]:
-    """Tell inputs and output apart: two paths are IN and OUT; UsageError for more without --output."""
+    """Tell inputs and output apart: two paths are IN and OUT; UsageError for more without --output.
+
+    A second path that is a file which enhance did not write is never the output.
+    """
     if output is not None or len(paths) == 1:
         return list(paths), output
     if len(paths) == 2:
+        if os.path.isfile(paths[1]) and not Records().knows(Path(paths[1])):
+            # A glob may have given both, and then this is an original.
+            raise UsageError(
+                f"{paths[1]} exists and enhance did not write it, so it is not taken for the output; "
+                "name the output with -o/--output"
+            )
         return [paths[0]], paths[1]
     raise UsageError(f"{len(paths)} paths are given; name the output of several inputs with -o/--output")
 

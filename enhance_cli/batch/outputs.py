@@ -6,7 +6,9 @@ Imported by commands when they run, never for `--help`.
 from __future__ import annotations
 
 import os
+import re
 import string
+import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from enhance_cli.batch.inputs import STREAM, Found, Inputs, find_inputs
 from enhance_cli.batch.plan import Job
 from enhance_cli.batch.records import Records
 from enhance_cli.errors import CollisionError, ImageError, ReadError, UsageError
-from enhance_cli.imaging.formats import IMAGE_SUFFIXES, format_of
+from enhance_cli.imaging.formats import FORMATS, IMAGE_SUFFIXES, format_of
 from enhance_cli.tasks import TaskSpec
 
 SUFFIXES = {
@@ -28,8 +30,14 @@ SUFFIXES = {
     "tiff": ".tif",
     "bmp": ".bmp",
     "ppm": ".ppm",
+    "gif": ".gif",
+    "avif": ".avif",
+    "heic": ".heic",
+    "jxl": ".jxl",
 }
 """What --format takes beside "same"."""
+LONG_WIDTH = re.compile(r"\d{3}")
+"""Of a field of --name: no file has so long a name, and making one of 10^9 characters takes long."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Naming:
     """--name."""
     format: str | None = None
     """--format: a key of SUFFIXES, "same", or None for the task's."""
+    keep_animated: bool = False
+    """Whether, with no format given, files that may hold several frames keep their kind."""
 
     def __post_init__(self) -> None:
         """UsageError if the template names an unknown field or a folder."""
@@ -74,17 +84,24 @@ class Naming:
         return name
 
     def _suffix(self, source: PurePath) -> str:
+        try:
+            kept = FORMATS[format_of(Path(source))]
+        except UsageError:  # a kind that is only read, or none
+            kept = None
         if self.format == "same":
-            return source.suffix if source.suffix.lower() in IMAGE_SUFFIXES else ".png"
+            return source.suffix if kept else ".png"
+        if self.format is None and self.keep_animated and kept and kept.frames:
+            return source.suffix
         return SUFFIXES[self.format or self.task.format]
 
 
 def _fields(template: str) -> Iterator[str]:
-    """Names of all fields, those within format specifications included; ValueError if it is no template."""
+    """Names of all fields; ValueError if it is no template, or one whose names could have any length."""
     for _, name, specification, _ in string.Formatter().parse(template):
         if name is not None:
             yield name
-            yield from _fields(specification or "")
+            if "{" in (specification or "") or LONG_WIDTH.search(specification or ""):
+                raise ValueError(f"{specification} gives no width up to 99")
 
 
 def plan_jobs(
@@ -96,7 +113,7 @@ def plan_jobs(
     would overwrite an input.  Nothing is written.
     """
     references = None if reference is None else _References(reference, inputs)
-    place = _place(inputs, output, naming)
+    place, root = _place(inputs, output, naming)
     jobs = []
     for found in inputs.found:
         problem: ImageError | None = ReadError(found.problem) if found.problem else None
@@ -106,27 +123,36 @@ def plan_jobs(
                 partner = references.of(found)
             except ImageError as error:
                 problem = error
-        jobs.append(Job(found.path, place(found), partner, problem))
+        jobs.append(Job(found.path, place(found), partner, problem, root))
     kept = _without_own(jobs)
     _check_collisions(kept)
     return tuple(kept), len(jobs) - len(kept)
 
 
-def _place(inputs: Inputs, output: str | None, naming: Naming) -> Callable[[Found], Path | None]:
-    """Where outputs go: standard output, beside their inputs, one file, or a folder."""
+def _place(
+    inputs: Inputs, output: str | None, naming: Naming
+) -> tuple[Callable[[Found], Path | None], Path | None]:
+    """Where outputs go: standard output, beside their inputs, one file, or a folder, which comes with it."""
     if output == STREAM and inputs.many:
         raise UsageError("standard output takes one picture; name a folder with -o/--output")
     if output == STREAM or (output is None and inputs.found[:1] and inputs.found[0].path is None):
-        return lambda found: None
+        return lambda found: None, None
     if output is None:
-        return lambda found: (
-            (Path() if found.path is None else found.path.parent) / naming.name(found.relative, beside=True)
+        return (
+            lambda found: (
+                (Path() if found.path is None else found.path.parent)
+                / naming.name(found.relative, beside=True)
+            ),
+            None,
         )
     if _is_folder(output, many=inputs.many):
         folder = Path(output)
-        return lambda found: folder / found.relative.parent / naming.name(found.relative, beside=False)
+        return (
+            lambda found: folder / found.relative.parent / naming.name(found.relative, beside=False),
+            folder,
+        )
     file = _file(output, naming)
-    return lambda found: file
+    return lambda found: file, None
 
 
 def _is_folder(output: str, *, many: bool) -> bool:
@@ -234,9 +260,12 @@ def _check_collisions(jobs: Sequence[Job]) -> None:
 
 
 def _key(path: Path) -> str:
-    """Equal for paths that are one file, on file systems that fold case and accents too."""
-    real = unicodedata.normalize("NFC", _real(path))
-    return real.casefold() if folds_case(path.parent) else real
+    """Equal for paths that are one file, on file systems that fold case or ways to write an accent too."""
+    real, folds = _real(path), folds_case(path.parent)
+    # Those of macOS take both ways (NFC, NFD) for one name, others only where they fold case; NTFS never.
+    if sys.platform == "darwin" or (folds and sys.platform != "win32"):
+        real = unicodedata.normalize("NFC", real)
+    return real.casefold() if folds else real
 
 
 def _real(path: Path) -> str:

@@ -9,26 +9,32 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
-from queue import Queue
 from threading import Event as Signal
 from typing import TypeVar
 
+from enhance_cli.batch.bands import BandQueue
 from enhance_cli.batch.plan import Job
 from enhance_cli.batch.progress import Event, FileDone, Seconds, Summary, TileDone, Waited, mean
-from enhance_cli.batch.steps import Input, Restoration, Steps
-from enhance_cli.errors import EnhanceError
-from enhance_cli.imaging.picture import Picture
+from enhance_cli.batch.restoration import Restoration
+from enhance_cli.batch.steps import Input, Steps
+from enhance_cli.errors import EnhanceError, ReadError, RestoreError, WriteError
 from enhance_cli.metrics.measure import Metrics
 
 READ_AHEAD = 2
 """Pictures that are read before their turn; more only where more threads are asked for."""
 WRITE_BEHIND = 1
 """Results that may be in the writers' hands while the network does the next, likewise."""
+
+RETRY_SECONDS = 1.0
+"""Pause before pictures that failed are tried again."""
+RETRIED = (ReadError, WriteError, RestoreError)
+"""Failures that another time may be none; all else would fail again."""
+LOOK_SECONDS = 0.1
+"""How often a wait for a reader looks whether the run is to stop."""
 
 Result = TypeVar("Result")
 
@@ -40,75 +46,37 @@ def run(
     *,
     threads: int = 2,
     skipped: int = 0,
+    stop: Signal | None = None,
+    retries: int = 0,
+    fail_fast: bool = False,
 ) -> Summary:
     """Put every job through the steps; events come on the calling thread, in the order of the jobs.
 
     `threads`: readers, and as many writers.  `skipped`: what planning left out, for the summary.
-    KeyboardInterrupt lets the pictures that are being written come to their end, and the summary says so.
+    `stop`: when it is set, from whichever thread, the picture in hand is finished and no other begun, and the
+    summary says so; KeyboardInterrupt drops that picture, too.  `retries`: how often pictures that failed are
+    tried again when all others are through; their events come then.  `fail_fast`: begin none after a failure.
     """
     start = time.perf_counter()
-    interrupted = False
-    with ExitStack() as stack:
-        pools = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
-        for pool in pools:
-            stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        pipeline = _Pipeline(jobs, steps, pools, threads, on_event)
+    stop = stop or Signal()
+    readers, writers = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
+    try:
+        pipeline = _Pipeline(jobs, steps, (readers, writers), threads, on_event, stop, retries, fail_fast)
         try:
             while pipeline.restore_next():
                 pass
-            pipeline.finish_writing(0)
+            interrupted = stop.is_set() and pipeline.has_more
         except KeyboardInterrupt:
             interrupted = True
-            pipeline.finish_writing(0)
+        pipeline.finish_writing(0)
+        pipeline.give_up()
+    finally:
+        # A reader may hang in a file that never comes, and what it reads is not wanted any more.
+        readers.shutdown(wait=False, cancel_futures=True)
+        writers.shutdown(wait=True, cancel_futures=True)
     summary = pipeline.summary(time.perf_counter() - start, skipped, interrupted)
     on_event(summary)
     return summary
-
-
-class BandQueue:
-    """Hands the bands of one result from the network's thread to a writer's; one may wait."""
-
-    def __init__(self) -> None:
-        self._queue: Queue[Picture | None] = Queue(maxsize=1)
-        self._closed = Signal()
-        self.error: BaseException | None = None
-        """Why the network gave up."""
-        self.restore_seconds = 0.0
-        """Until the network had ended, without `put_seconds`."""
-        self.put_seconds = 0.0
-        """How long the network waited for the writer."""
-        self.get_seconds = 0.0
-        """How long the writer waited for the network."""
-        self._start = time.perf_counter()
-
-    def put(self, band: Picture | None) -> bool:
-        """Add a band, when there is room; False if nobody takes it any more.  None: that was all."""
-        start = time.perf_counter()
-        if band is None:
-            self.restore_seconds = start - self._start - self.put_seconds
-        if not self._closed.is_set():
-            self._queue.put(band)
-        self.put_seconds += time.perf_counter() - start
-        return not self._closed.is_set()
-
-    def __iter__(self) -> Iterator[Picture]:
-        """The bands, as they come; an error if the network gave up, however many have come."""
-        while True:
-            start = time.perf_counter()
-            band = self._queue.get()
-            self.get_seconds += time.perf_counter() - start
-            if self.error is not None:
-                raise RuntimeError("the network gave up") from self.error
-            if band is None:
-                return
-            yield band
-            del band
-
-    def close(self) -> None:
-        """Take no more, and let go who waits to add one."""
-        self._closed.set()
-        while not self._queue.empty():
-            self._queue.get()
 
 
 class _Pipeline:
@@ -121,7 +89,14 @@ class _Pipeline:
         pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
         threads: int,
         on_event: Callable[[Event], None],
+        stop: Signal,
+        retries: int,
+        fail_fast: bool,
     ) -> None:
+        self._stop = stop
+        self._retries = retries
+        self._fail_fast = fail_fast
+        self._again: list[tuple[Job, FileDone]] = []
         self._upcoming = iter(jobs)
         self._steps = steps
         self._readers, self._writers = pools
@@ -129,7 +104,7 @@ class _Pipeline:
         self._write_behind = max(WRITE_BEHIND, threads - 1)
         self._on_event = on_event
         self._reading: deque[tuple[Job, Future[tuple[Input | FileDone, float]]]] = deque()
-        self._writing: deque[Future[FileDone]] = deque()
+        self._writing: deque[tuple[Job, Future[FileDone]]] = deque()
         self._counts: Counter[str] = Counter()
         self._pixels = 0
         self._metrics: list[Metrics] = []
@@ -141,9 +116,16 @@ class _Pipeline:
     def restore_next(self) -> bool:
         """Run the network while a writer takes what is finished, and may go on; False if there is no more."""
         if not self._reading:
+            self.finish_writing(0)
+            self._try_again()
+        if not self._reading or self._stop.is_set() or (self._fail_fast and self._counts["failed"]):
             return False
-        job, reading = self._reading.popleft()
+        job, reading = self._reading[0]
         start = time.perf_counter()
+        while not wait([reading], timeout=LOOK_SECONDS).done:
+            if self._stop.is_set():
+                return False
+        self._reading.popleft()
         found, seconds = reading.result()
         self._wait(read=time.perf_counter() - start)
         self._begin_reading()
@@ -153,11 +135,11 @@ class _Pipeline:
             self.finish_writing(self._write_behind)
 
         if isinstance(found, FileDone):
-            self._writing.append(_ended(found, seconds))
+            self._writing.append((job, _ended(found, seconds)))
         else:
-            restoration = _guarded(job, partial(self._steps.restore, job, found, on_tile))
+            restoration = guarded(job, partial(self._steps.restore, job, found, on_tile))
             if isinstance(restoration, FileDone):
-                self._writing.append(_ended(restoration, seconds))
+                self._writing.append((job, _ended(restoration, seconds)))
             else:
                 self._hand_over(job, found, restoration, seconds)
         start = time.perf_counter()
@@ -167,17 +149,45 @@ class _Pipeline:
 
     def finish_writing(self, at_most: int) -> None:
         """Count what is written, and wait until at most so many pictures are still being written."""
-        while len(self._writing) > at_most or (self._writing and self._writing[0].done()):
-            file = self._writing[0].result()
+        while len(self._writing) > at_most or (self._writing and self._writing[0][1].done()):
+            job, writing = self._writing[0]
+            file = writing.result()
             self._writing.popleft()
-            self._counts[file.status] += 1
-            self._stages = self._stages.plus(file.seconds)
-            if file.status == "done" and file.output_size:
-                self._pixels += file.output_size[0] * file.output_size[1]
-            if file.metrics and file.baseline:
-                self._metrics.append(file.metrics)
-                self._baselines.append(file.baseline)
-            self._on_event(file)
+            if self._retries and job.output and not job.problem and isinstance(file.cause, RETRIED):
+                self._again.append((job, file))
+                continue
+            self._count(file)
+
+    def give_up(self) -> None:
+        """Count what was to be tried again when the run was stopped."""
+        for _, file in self._again:
+            self._count(file)
+        self._again = []
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are pictures that were not begun, or wait for another try."""
+        return bool(self._reading or self._again)
+
+    def _try_again(self) -> None:
+        """Begin anew with the pictures that failed, if they may once more."""
+        if self._again and self._retries:
+            self._retries -= 1
+            self._stop.wait(RETRY_SECONDS)
+            self._upcoming = iter([job for job, _ in self._again])
+            self._again = []
+            self._begin_reading()
+
+    def _count(self, file: FileDone) -> None:
+        """Tell of a picture that has come to its end."""
+        self._counts[file.status] += 1
+        self._stages = self._stages.plus(file.seconds)
+        if file.status == "done" and file.output_size:
+            self._pixels += file.output_size[0] * file.output_size[1] * (file.frames or 1)
+        if file.metrics and file.baseline:
+            self._metrics.append(file.metrics)
+            self._baselines.append(file.baseline)
+        self._on_event(file)
 
     def summary(self, seconds: float, skipped: int, interrupted: bool) -> Summary:
         return Summary(
@@ -200,7 +210,7 @@ class _Pipeline:
 
     def _read(self, job: Job) -> tuple[Input | FileDone, float]:
         start = time.perf_counter()
-        found = _guarded(job, lambda: self._steps.read(job))
+        found = guarded(job, lambda: self._steps.read(job))
         return found, time.perf_counter() - start
 
     def _hand_over(self, job: Job, found: Input, restoration: Restoration, seconds: float) -> None:
@@ -219,7 +229,7 @@ class _Pipeline:
         finally:
             bands.put(None)
         self._wait(write=bands.put_seconds)
-        self._writing.append(writing)
+        self._writing.append((job, writing))
 
     def _write(
         self, job: Job, found: Input, restoration: Restoration, bands: BandQueue, seconds: float
@@ -237,7 +247,7 @@ class _Pipeline:
             finally:
                 bands.close()
 
-        file = _guarded(job, write)
+        file = guarded(job, write)
         took = time.perf_counter() - start - bands.get_seconds
         return replace(file, seconds=Seconds(read=seconds, restore=bands.restore_seconds, write=took))
 
@@ -253,7 +263,7 @@ def _ended(file: FileDone, read_seconds: float) -> Future[FileDone]:
     return future
 
 
-def _guarded(job: Job, step: Callable[[], Result]) -> Result | FileDone:
+def guarded(job: Job, step: Callable[[], Result]) -> Result | FileDone:
     """Take one step with one job; whatever it raises is that picture's failure, not the batch's."""
     try:
         return step()

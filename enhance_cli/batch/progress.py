@@ -89,6 +89,8 @@ class FileDone:
     backend: str | None = None
     precision: str | None = None
     tiles: int | None = None
+    frames: int | None = None
+    """Written, where several were; `output_size` is the first one's."""
     model: str | None = None
     condition: float | None = None
     """Noise sigma or JPEG quality that the network was told."""

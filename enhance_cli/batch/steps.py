@@ -10,16 +10,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.batch.models import Model, Models
+from enhance_cli.batch.models import Models
 from enhance_cli.batch.plan import Job, Plan
 from enhance_cli.batch.progress import FileDone, Start
 from enhance_cli.batch.records import Record, Records
-from enhance_cli.engine.condition import Condition
-from enhance_cli.engine.damage import Damage, find_damage
+from enhance_cli.batch.restoration import Restoration, restoration_of, restoration_of_frames
 from enhance_cli.engine.network import OnTile
-from enhance_cli.engine.restorer import RunInfo
 from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError
 from enhance_cli.imaging import files
+from enhance_cli.imaging.files import Frame, ReadOptions
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture, joined
@@ -39,57 +38,8 @@ class Input:
     target: tuple[int, int]
     """(width, height) of the result."""
     reference: Picture | None
-
-
-@dataclass
-class Restoration:
-    """A picture in the network's hands."""
-
-    model: Model
-    condition: Condition
-    damage: Damage | None
-    """What was found where the picture was to decide; None where the user did."""
-    outline: Picture
-    """The result but for its pixels."""
-    bands: Iterator[Picture]
-    """The result's rows, which are computed as they are asked for."""
-    info: RunInfo | None = None
-    """Known when the bands have come to their end."""
-
-
-def restoration_of(
-    picture: Picture, plan: Plan, models: Models, *, on_tile: OnTile | None = None
-) -> Restoration:
-    """Choose the weights and the condition; the network runs when the bands are asked for.
-
-    Unasked, a picture without the damage that the task mends comes out as it is.  Three equal channels are
-    restored as one: noise that is the same in all of them is not what colour networks learn, and the result
-    could get a tint.  Mosaics come as `as_mosaic` gives them.  UsageError if no weights enlarge by so much.
-    """
-    shown = picture if plan.task.mosaic else picture.as_gray() or picture
-    damage = find_damage(shown, plan.task) if models.unasked and plan.condition is None else None
-    photo = damage is not None and damage.needs_photo_weights
-    model = models.model(gray=shown.gray, factor=plan.factor_of(picture), photo=photo)
-    restorer = model.restorer
-    if damage is not None and damage.kind == "none":
-        outline = restorer.outline(picture, None)
-        untouched = replace(outline, pixels=picture.pixels, alpha=picture.alpha)
-        info = replace(restorer.info, tiles=0, warnings=())
-        return Restoration(model, Condition(), damage, outline, iter([untouched]), info)
-    condition = restorer.find_condition(shown, plan.condition)
-    # What a task that keeps the size gives is the network's affair.
-    size = plan.target(picture) if plan.task.enlarges else None
-
-    def bands() -> Iterator[Picture]:
-        for band in restorer.bands(
-            shown, size=size, condition=condition.value, strength=plan.strength, on_tile=on_tile
-        ):
-            yield band.as_rgb() if shown.gray and not picture.gray else band
-            del band
-        restoration.info = restorer.info
-
-    restoration = Restoration(model, condition, damage, restorer.outline(picture, size), bands())
-    return restoration
+    frames: Iterator[Frame] | None = None
+    """All of them, that of `picture` included, where there are more and all are wanted."""
 
 
 class Steps:
@@ -104,6 +54,7 @@ class Steps:
         self._stdin = stdin
         self._stdout = stdout
         self._records = Records()
+        self._parts: set[Path] = set()
         self._weights = models.candidates(None if plan.size else plan.factor)
 
     def start(self, settings: dict[str, Any], inputs: int) -> Start:
@@ -132,26 +83,22 @@ class Steps:
         """Read, hash and decode; whatever can be refused is refused here, before the work."""
         if job.problem:
             raise job.problem
+        job.check_place()
         plan = self._plan
-        try:
-            data = self._stdin() if job.input is None else job.input.read_bytes()
-        except OSError as error:
-            raise ReadError(f"cannot read {job.input}: {error.strerror}") from error
+        data = self._stdin() if job.input is None else files.bytes_of(job.input, plan.read.limits)
         sha256 = hashlib.sha256(data).hexdigest()
         current = self._is_current(job, sha256)
         if current and job.reference is None:
             return FileDone(input=job.input_name, output=job.output_name, status="current")
         try:
-            picture = files.read(data, max_pixels=plan.max_pixels)
-            if plan.task.mosaic:
-                picture = as_mosaic(picture, plan.pattern)
+            picture, frames = self._decoded(data)
         except ReadError as error:
             # Every event names its input already.
             raise ReadError(str(error).removeprefix("input data: ")) from error
         target = plan.target(picture)
         files.check_fits(self._format(job, picture), *target, alpha=picture.alpha is not None)
-        reference = None if job.reference is None else files.read(job.reference, max_pixels=plan.max_pixels)
-        found = Input(picture, sha256, target, reference)
+        reference = None if job.reference is None else self._clean(job.reference)
+        found = Input(picture, sha256, target, reference, frames)
         if reference is not None and (reference.width, reference.height) != target:
             raise ImageError(
                 f"reference {job.reference} is {reference.width}x{reference.height}, the result would be "
@@ -161,6 +108,8 @@ class Steps:
 
     def restore(self, job: Job, found: Input, on_tile: OnTile) -> Restoration:
         """Choose the weights and the condition; the network runs when the bands are asked for."""
+        if found.frames is not None:
+            return restoration_of_frames(found.frames, self._plan, self._models, on_tile=on_tile)
         return restoration_of(found.picture, self._plan, self._models, on_tile=on_tile)
 
     def write(self, job: Job, found: Input, restoration: Restoration, bands: Iterable[Picture]) -> FileDone:
@@ -168,7 +117,12 @@ class Steps:
         outline, condition = restoration.outline, restoration.condition
         format = self._format(job, outline)
         metrics = before = None
-        if found.reference is None:
+        if restoration.frames is not None:
+            results = (
+                replace(restoration.frames[number], picture=picture) for number, picture in enumerate(bands)
+            )
+            pieces = files.encode_frames(results, format, options=self._plan.encode)
+        elif found.reference is None:
             pieces = files.encode_bands(outline, iter(bands), format, options=self._plan.encode)
         else:
             picture = joined(outline, bands)
@@ -180,7 +134,7 @@ class Steps:
         if job.output is None:
             self._stdout(b"".join(pieces))
         else:
-            self._save(job.output, pieces, found, restoration)
+            self._save(job, job.output, pieces, found, restoration)
         info = restoration.info
         assert info is not None
         return FileDone(
@@ -193,6 +147,7 @@ class Steps:
             backend=info.backend,
             precision=info.precision,
             tiles=info.tiles,
+            frames=None if restoration.frames is None else len(restoration.frames),
             model=restoration.model.weights.name,
             condition=condition.value,
             condition_from=condition.source,
@@ -206,6 +161,22 @@ class Steps:
                 *files.losses(outline, format),
             ),
         )
+
+    def _decoded(self, data: bytes) -> tuple[Picture, Iterator[Frame] | None]:
+        """The picture, and all frames where there are more and all are wanted."""
+        plan, frames = self._plan, None
+        if plan.frames == "first":
+            picture = files.read(data, options=plan.read)
+        else:
+            several = files.read_frames(data, options=plan.read)
+            first = next(several)
+            picture = first.picture
+            frames = None if first.count < 2 else several
+        if plan.task.mosaic:
+            picture = as_mosaic(picture, plan.pattern)
+        if frames is not None:
+            frames = chain([replace(first, picture=picture)], frames)
+        return picture, frames
 
     def _is_current(self, job: Job, sha256: str) -> bool:
         output = job.output
@@ -223,7 +194,7 @@ class Steps:
     def _measured_again(self, job: Job, found: Input) -> FileDone:
         """An output that is up to date counts towards the means and gates like a new one."""
         assert job.output is not None
-        output = files.read(job.output, max_pixels=self._plan.max_pixels)
+        output = self._clean(job.output)
         metrics, before = self._measured(found, output)
         return FileDone(
             input=job.input_name,
@@ -234,6 +205,10 @@ class Steps:
             metrics=metrics,
             baseline=before,
         )
+
+    def _clean(self, path: Path) -> Picture:
+        """A reference or an output, whose levels and colours are as they should be."""
+        return files.read(path, options=ReadOptions(limits=self._plan.read.limits))
 
     def _measured(self, found: Input, result: Picture) -> tuple[Metrics, Metrics]:
         """Figures of the result and of doing nothing."""
@@ -250,21 +225,44 @@ class Steps:
             return self._plan.format
         return picture.format if picture.format in FORMATS else FALLBACK_FORMAT
 
-    def _save(self, output: Path, pieces: Iterator[bytes], found: Input, restoration: Restoration) -> None:
+    def _save(
+        self, job: Job, output: Path, pieces: Iterator[bytes], found: Input, restoration: Restoration
+    ) -> None:
         # There is no file until there is something to write.
         first = next(pieces)
+        # Links may have come since it was read.
+        job.check_place()
         digest = hashlib.sha256()
-        with files.atomic(output) as file:
-            for piece in chain([first], pieces):
-                digest.update(piece)
-                file.write(piece)
-            if not self._plan.overwrite and os.path.lexists(output):
-                raise ExistsError(f"{output} appeared while it was being made; --overwrite replaces it")
-            record = Record(
-                output=output.name,
-                output_sha256=digest.hexdigest(),
-                input_sha256=found.sha256,
-                settings=self._plan.record_settings(output),
-                weights_sha256=restoration.model.weights.sha256,
-            )
-            self._records.append(output.parent, record)
+        with files.atomic(output, overwrite=self._plan.overwrite) as file:
+            part = Path(file.name)
+            self._parts.add(part)
+            try:
+                for piece in chain([first], pieces):
+                    digest.update(piece)
+                    file.write(piece)
+                self._remember(output, digest.hexdigest(), found, restoration)
+                if self._plan.preserve_times and job.input is not None:
+                    file.flush()
+                    dates = job.input.stat()
+                    os.utime(part, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+            finally:
+                self._parts.discard(part)
+
+    def _remember(self, output: Path, sha256: str, found: Input, restoration: Restoration) -> None:
+        """Write the record of an output that is about to get its name."""
+        info = restoration.info
+        assert info is not None
+        record = Record(
+            output=output.name,
+            output_sha256=sha256,
+            input_sha256=found.sha256,
+            settings=self._plan.record_settings(output),
+            weights_sha256=restoration.model.weights.sha256,
+            computed={"device": info.device, "backend": info.backend, "precision": info.precision},
+        )
+        self._records.append(output.parent, record)
+
+    def abandon(self) -> None:
+        """Remove what is half written, when the process is about to end; from any thread."""
+        for part in tuple(self._parts):
+            part.unlink(missing_ok=True)

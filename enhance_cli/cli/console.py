@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from enhance_cli.cli.progress import progress_bar
+from enhance_cli.cli.talk import Talk, discard
 from enhance_cli.errors import EnhanceError, ReadError, WriteError
 
 if TYPE_CHECKING:
@@ -33,32 +32,38 @@ CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would end a line, steer the terminal or not be encoded."""
 
 
-def read_stdin() -> bytes:
-    """All of standard input; ReadError if it is closed."""
+def read_stdin(at_most: int) -> bytes:
+    """Standard input, up to a byte more than `at_most`; ReadError if it is closed."""
     if sys.stdin is None:
         raise ReadError("standard input is closed; pipe a picture into it or name a file")
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer.read(at_most + 1)
 
 
 def write_stdout(content: bytes) -> None:
     """A picture on stdout, at once; WriteError if it cannot be written."""
+    if sys.stdout is None:
+        raise WriteError("standard output is closed; name an output")
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
+        discard(sys.stdout)
         raise WriteError(f"cannot write to standard output: {error.strerror}") from error
 
 
 def data(line: str) -> None:
     """One line of data on stdout, at once; EnhanceError if it cannot be written."""
+    if sys.stdout is None:
+        raise EnhanceError("standard output is closed; send it to a file or a pipe")
     try:
-        typer.echo(line)
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
+        discard(sys.stdout)
         raise EnhanceError(f"cannot write to standard output: {error.strerror}") from error
 
 
@@ -68,8 +73,8 @@ def event(kind: str, fields: dict[str, Any]) -> None:
 
 
 def say(line: str) -> None:
-    """One line of talk on stderr."""
-    typer.echo(line, err=True)
+    """One line of talk on stderr, if there is one."""
+    Talk().write(f"{line}\n")
 
 
 def error(text: str) -> None:
@@ -93,19 +98,25 @@ class BatchConsole:
         self._failed: list[str] = []
         self._n_failed = 0
         self._n_files = 0
+        self._n_inputs = 0
+        self._n_planned = 0
         self._suffixes: set[str] = set()
         self._settings: dict[str, Any] = {}
 
     @contextmanager
     def progress(self, total: int) -> Iterator[None]:
         """A progress bar for `total` pictures while the block runs, on terminals only."""
-        on_screen = self._json and sys.stdout.isatty()
-        if self._quiet or on_screen or not sys.stderr.isatty():
+        on_screen = self._json and sys.stdout is not None and sys.stdout.isatty()
+        if self._quiet or on_screen or not Talk().isatty():
             yield
             return
         with _Bar(total) as self._bar:
             yield
         self._bar = None
+
+    def note(self, line: str) -> None:
+        """A line of talk between those of the events, from any thread."""
+        self._talk(line)
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -126,6 +137,7 @@ class BatchConsole:
 
     def _start(self, event: Start) -> None:
         self._settings = event.settings
+        self._n_inputs = event.inputs
         names = ", ".join(one.name for one in event.weights)
         if event.device:
             self._talk(f"{event.task} with {names} on {event.device} ({event.backend}, {event.precision})")
@@ -139,6 +151,7 @@ class BatchConsole:
 
     def _file(self, event: FileDone) -> None:
         self._n_files += 1
+        self._n_planned += event.status == "skipped"
         self._suffixes.add(PurePath(event.output).suffix.lower())
         if self._bar:
             self._bar.file()
@@ -158,9 +171,15 @@ class BatchConsole:
     def _summary(self, event: Summary) -> None:
         for line in _figures(event.metrics, event.baseline):
             self._talk(f"mean {line}")
-        counts = f"{event.done} done, {event.current} current, {event.skipped} skipped, {event.failed} failed"
+        planned = f"{self._n_planned} to write, " if self._n_planned else ""
+        left_out = f"{event.skipped - self._n_planned} skipped, {event.failed} failed"
+        counts = f"{event.done} done, {planned}{event.current} current, {left_out}"
         stopped = "interrupted: " if event.interrupted else ""
         self._talk(f"{stopped}{counts}; {event.seconds:.1f} s, {event.megapixels:.1f} megapixels")
+        if self._n_files < self._n_inputs:
+            again = " (with --overwrite it begins anew)" if self._settings.get("overwrite") else ""
+            left = f"{self._n_inputs - self._n_files} of {self._n_inputs} pictures were not done"
+            self._talk(f"{left}: the same command goes on with them{again}")
         if event.done > 1:
             self._talk(self._stages(event))
         if self._n_files > NAMED_FAILURES:
@@ -200,9 +219,13 @@ class BatchConsole:
 
 
 def _describe(event: FileDone) -> str:
-    words = [f"{event.status} {event.input} -> {event.output}"]
+    # Left alone is a picture only in a dry run.
+    status = "would write" if event.status == "skipped" else event.status
+    words = [f"{status} {event.input} -> {event.output}"]
     if event.output_size:
         words.append(f"{event.output_size[0]}x{event.output_size[1]}")
+    if event.frames:
+        words.append(f"{event.frames} frames")
     if event.status == "done":
         spent = event.seconds
         words.append(f"{spent.read + spent.restore + spent.write:.1f} s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
 import traceback
 from typing import Annotated, Any
@@ -18,11 +18,12 @@ from enhance_cli.cli.dejpeg import dejpeg
 from enhance_cli.cli.demosaic import demosaic
 from enhance_cli.cli.denoise import denoise
 from enhance_cli.cli.doctor import doctor
+from enhance_cli.cli.interruption import INTERRUPTED, READER_GONE, leave
 from enhance_cli.cli.options import Debug
 from enhance_cli.cli.sr import sr
+from enhance_cli.cli.talk import Talk, discard
 from enhance_cli.errors import EnhanceError
 
-INTERRUPTED = 130
 # click's UsageError, found through what Typer exports: which click that is depends on Typer's version.
 USAGE: type[Exception] = typer.BadParameter.__bases__[0]
 
@@ -46,9 +47,8 @@ class EnhanceGroup(TyperGroup):
             _tell(ctx, "interrupted")
             raise typer.Exit(INTERRUPTED) from error
         except BrokenPipeError as error:
-            # Whoever read stdout has gone; Python would complain once more when it closes it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from error
+            discard(sys.stdout)
+            raise typer.Exit(READER_GONE) from error
         except Exception as error:
             text = f"unexpected {type(error).__name__}: {error}; run it with --debug and report what it says"
             _tell(ctx, " ".join(text.split()))
@@ -97,7 +97,7 @@ def _tell_usage(context: Any, error: Any) -> None:
     text = error.format_message()
     if "\n" in text:
         # A group without a command: its help.
-        error.show()
+        error.show(Talk())
         return
     command = (error.ctx or context).command_path
     _tell(context, f"{text.rstrip('.')}; {command} --help tells more")
@@ -106,7 +106,23 @@ def _tell_usage(context: Any, error: Any) -> None:
 def main() -> None:
     """Entry point of the installed command."""
     process.prepare()
-    app(prog_name="enhance")
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        app(prog_name="enhance")
+    except SystemExit as error:
+        if error.code in (INTERRUPTED, READER_GONE):
+            leave(error.code)
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    """Ctrl-C where no picture is in hand; a second one does not meet the first on its way out."""
+    signal.signal(signal.SIGINT, lambda *_: leave(INTERRUPTED))
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from enhance_cli.errors import UsageError
 from enhance_cli.runtimes.contract import Backend, Precision
 from enhance_cli.tasks import CONDITION_RANGES, ConditionKind
 
-Format = Literal["png", "jpg", "jpeg", "webp", "tiff", "bmp", "ppm", "same"]
+Format = Literal["png", "jpg", "jpeg", "webp", "tiff", "bmp", "ppm", "gif", "avif", "heic", "jxl", "same"]
 
 
 def _model_names() -> list[str]:
@@ -70,6 +70,29 @@ WebpEffort = Annotated[
 MaxPixels = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Refuse larger inputs.", show_default=False)
 ]
+Frames = Annotated[
+    Literal["first", "all"],
+    typer.Option("--frames", help="Of animations and pages; all: written to a file of the same kind."),
+]
+StripOption = Annotated[
+    Literal["none", "gps", "all"], typer.Option("--strip", help="Metadata to leave out; colours stay right.")
+]
+Icc = Annotated[
+    Literal["keep", "srgb"], typer.Option("--icc", help="Keep the colour profile, or convert to sRGB.")
+]
+WhiteLevel = Annotated[
+    float | None,
+    typer.Option(metavar="N", min=1, help="Stored value that is white: 1023 for 10 bits in 16. [largest]"),
+]
+BlackLevel = Annotated[float, typer.Option(metavar="N", min=0, help="Stored value that is black.")]
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=N",
+        help="Allow one input file to cost more, such as scans=200 (docs/formats.md); repeatable.",
+        show_default=False,
+    ),
+]
 ModelName = Annotated[
     str | None,
     typer.Option(
@@ -116,6 +139,13 @@ Threads = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="CPU threads for the arithmetic.", show_default=False)
 ]
 Jobs = Annotated[int, typer.Option(metavar="N", min=1, help="Threads that read, and as many that write.")]
+Retry = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Try pictures that failed N times more, at the end.")
+]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Begin no other picture when one has failed.")]
+PreserveTimes = Annotated[
+    bool, typer.Option("--preserve-times", help="Give outputs the dates of their inputs.")
+]
 Reference = Annotated[
     str | None, typer.Option(metavar="PATH", help="Clean picture or folder: adds PSNR and SSIM.")
 ]
@@ -141,7 +171,13 @@ class Common:
     jpeg_quality: JpegQuality = 95
     png_level: PngLevel = 2
     webp_effort: WebpEffort = 4
+    frames: Frames = "first"
+    strip: StripOption = "none"
+    icc: Icc = "keep"
+    white_level: WhiteLevel = None
+    black_level: BlackLevel = 0.0
     max_pixels: MaxPixels = None
+    limit: Limit = None
     model: ModelName = None
     weights: WeightsFile = None
     arch_option: ArchOption = None
@@ -153,6 +189,9 @@ class Common:
     ensemble: Ensemble = False
     threads: Threads = None
     jobs: Jobs = 2
+    retry: Retry = 0
+    fail_fast: FailFast = False
+    preserve_times: PreserveTimes = False
     reference: Reference = None
     min_psnr: MinPsnr = None
     min_ssim: MinSsim = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
+
+from enhance_cli.cli.talk import Talk
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -14,13 +15,15 @@ def progress_bar(*columns: ProgressColumn, show: bool = True) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
+    talk = Talk()
+
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
-        console=Console(stderr=True),
+        console=Console(file=cast("IO[str]", talk)),
         transient=True,
         # rich would send what goes to stdout, the data, to its own console.
         redirect_stdout=False,
-        disable=not (show and sys.stderr.isatty()),
+        disable=not (show and talk.isatty()),
     )

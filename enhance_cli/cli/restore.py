@@ -6,14 +6,11 @@ Imported by commands when they run, never for `--help`.
 from __future__ import annotations
 
 import math
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from functools import cache
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import cache, partial
 from pathlib import Path
 
 import typer
@@ -27,19 +24,18 @@ from enhance_cli.batch.progress import Event, FileDone, Start, Summary
 from enhance_cli.batch.steps import Steps
 from enhance_cli.checkpoints.catalog import ENSEMBLED
 from enhance_cli.cli.console import BatchConsole, read_stdin, write_stdout
+from enhance_cli.cli.interruption import INTERRUPTED, Interruption
 from enhance_cli.cli.options import Common, arch_options, share
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import EnhanceError, GateError, UsageError
 from enhance_cli.imaging.encode import EncodeOptions
-from enhance_cli.imaging.files import DEFAULT_MAX_PIXELS, remove_leftovers
+from enhance_cli.imaging.files import Limits, ReadOptions, remove_leftovers
 from enhance_cli.imaging.mosaic import Pattern
 from enhance_cli.metrics.gates import below, first_of
 from enhance_cli.metrics.measure import Metrics
 from enhance_cli.tasks import TASKS, Task
 
 DEFAULT_SCALE = 2.0
-INTERRUPTED = 130
-"""Exit code of a run that was stopped by a signal."""
 STARTED = time.time()
 
 
@@ -64,6 +60,12 @@ def restore(
         raise UsageError("--arch-option needs --weights")
     if (common.min_psnr is not None or common.min_ssim is not None) and common.reference is None:
         raise UsageError("--min-psnr and --min-ssim need --reference")
+    if common.frames == "all" and common.reference is not None:
+        raise UsageError("--frames all and --reference are both given; leave one out")
+    if common.white_level is not None and common.white_level <= common.black_level:
+        raise UsageError(
+            f"--white-level {common.white_level:g} is not above --black-level {common.black_level:g}"
+        )
     engine = EngineSettings(
         device=common.device,
         precision=common.precision,
@@ -91,15 +93,23 @@ def restore(
         strength=share(common.strength),
         pattern=pattern,
         options=options,
-        format=format_named(common.format or TASKS[task].format),
+        format=format_named(common.format or ("same" if common.frames == "all" else TASKS[task].format)),
         encode=EncodeOptions(
             png_level=common.png_level,
             jpeg_quality=common.jpeg_quality,
             webp_effort=common.webp_effort,
         ),
         engine=engine,
-        max_pixels=common.max_pixels or DEFAULT_MAX_PIXELS,
+        read=ReadOptions(
+            limits=_limits(common),
+            white_level=common.white_level,
+            black_level=common.black_level,
+            icc=common.icc,
+            strip=common.strip,
+        ),
+        frames=common.frames,
         overwrite=common.overwrite,
+        preserve_times=common.preserve_times,
     )
     jobs, skipped = _jobs(inputs, common, _naming(common, models, plan))
     console = BatchConsole(json=common.json, quiet=common.quiet, debug=common.debug)
@@ -113,24 +123,40 @@ def restore(
     asked = {"scale": scale, "size": size, "condition": condition, "pattern": pattern, **asdict(common)}
     for key in ("json", "quiet", "debug", "dry_run"):
         del asked[key]
+    stdin = cache(partial(read_stdin, plan.read.limits.file_bytes))
+    steps = Steps(plan, models, stdin=stdin, stdout=write_stdout)
     if common.dry_run:
-        summary = _dry_run(jobs, plan, asked, skipped, on_event)
+        summary = _dry_run(jobs, plan, steps, asked, skipped, on_event)
     else:
-        # Read once, and here: an interrupt could not end the wait of a reader thread.
-        stdin = cache(read_stdin)
-        steps = Steps(plan, models, stdin=stdin, stdout=write_stdout)
-        with _interruptible():
+        with Interruption(console.note, steps.abandon) as interruption:
             on_event(steps.start(asked, len(jobs)))
             remove_leftovers([job.output for job in jobs if job.output], STARTED)
             if any(job.input is None for job in jobs):
+                # Here, where there is no other picture yet that it could keep waiting.
                 stdin()
             with console.progress(len(jobs)):
-                summary = pipeline.run(jobs, steps, on_event, threads=common.jobs, skipped=skipped)
+                interruption.finishes = True
+                summary = pipeline.run(
+                    jobs,
+                    steps,
+                    on_event,
+                    threads=common.jobs,
+                    skipped=skipped,
+                    stop=interruption.stop,
+                    retries=common.retry,
+                    fail_fast=common.fail_fast,
+                )
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
     _check_gates({"psnr": common.min_psnr, "ssim": common.min_ssim}, summary.metrics, measured)
     if summary.failed:
         raise typer.Exit(3 if summary.done + summary.current or common.dry_run else 1)
+
+
+def _limits(common: Common) -> Limits:
+    """--limit, and --max-pixels, which is the shorter way to raise one of them."""
+    limits = Limits().raised(list(common.limit or ()))
+    return limits if common.max_pixels is None else replace(limits, pixels=common.max_pixels)
 
 
 def _jobs(paths: list[str], common: Common, naming: Naming) -> tuple[tuple[Job, ...], int]:
@@ -152,13 +178,19 @@ def _naming(common: Common, models: Models, plan: Plan) -> Naming:
     if models.fixed_name:
         # Without a name given, gray and colour pictures may take different weights.
         fields["model"] = models.fixed_name
-    return Naming(plan.task, fields, template=common.name, format=common.format)
+    animated = common.frames == "all"
+    return Naming(plan.task, fields, template=common.name, format=common.format, keep_animated=animated)
 
 
 def _dry_run(
-    jobs: Sequence[Job], plan: Plan, asked: dict[str, object], skipped: int, on_event: Callable[[Event], None]
+    jobs: Sequence[Job],
+    plan: Plan,
+    steps: Steps,
+    asked: dict[str, object],
+    skipped: int,
+    on_event: Callable[[Event], None],
 ) -> Summary:
-    """The events of a run in which every picture is passed over."""
+    """The events of a run that reads and checks every picture, but for standard input, and makes none."""
     on_event(
         Start(
             task=plan.task.name,
@@ -171,20 +203,31 @@ def _dry_run(
             ensemble=plan.engine.ensemble,
         )
     )
+    counts = Counter(skipped=skipped)
     for job in jobs:
-        exists = job.output is not None and os.path.lexists(job.output)
-        on_event(
-            FileDone(
-                input=job.input_name,
-                output=job.output_name,
-                status="failed" if job.problem else "skipped",
-                warnings=("the output exists already",) if exists else (),
-                error=str(job.problem) if job.problem else None,
+        file = FileDone(input=job.input_name, output=job.output_name, status="skipped")
+        if job.input is not None:
+            found = pipeline.guarded(job, partial(steps.read, job))
+            file = (
+                found
+                if isinstance(found, FileDone)
+                else replace(
+                    file,
+                    input_size=(found.picture.width, found.picture.height),
+                    output_size=found.target,
+                    warnings=found.picture.warnings,
+                )
             )
-        )
-    failed = sum(job.problem is not None for job in jobs)
-    skipped += len(jobs) - failed
-    summary = Summary(done=0, current=0, skipped=skipped, failed=failed, seconds=0.0, megapixels=0.0)
+        counts[file.status] += 1
+        on_event(file)
+    summary = Summary(
+        done=0,
+        current=counts["current"],
+        skipped=counts["skipped"],
+        failed=counts["failed"],
+        seconds=0.0,
+        megapixels=0.0,
+    )
     on_event(summary)
     return summary
 
@@ -202,23 +245,6 @@ def _check_gates(
         offences.append(f"{mean} is below --min-{key} {gate:g}: {worst}")
     if offences:
         raise GateError("; ".join(offences))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM ends a run as cleanly as SIGINT."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _path(text: str | None) -> Path | None:

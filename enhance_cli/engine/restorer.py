@@ -17,11 +17,11 @@ from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.sources import from_loaded
 from enhance_cli.engine.tiles import Box
 from enhance_cli.errors import UsageError
+from enhance_cli.imaging.alpha import alpha_is_soft, flat_parts, resized_alpha
 from enhance_cli.imaging.colour import from_float, to_float
 from enhance_cli.imaging.metadata import for_size
 from enhance_cli.imaging.mosaic import aligned, interpolated
 from enhance_cli.imaging.picture import Picture, Pixels, Plane, joined
-from enhance_cli.imaging.resize import imresize
 from enhance_cli.runtimes.contract import Batch, NetworkSource, Runtime
 from enhance_cli.tasks import CONDITION_RANGES, TASKS, Task
 
@@ -152,7 +152,19 @@ class Restorer:
         height, width = outline.height, outline.width
         alpha = picture.alpha
         if alpha is not None and alpha.shape != (height, width):
-            alpha = imresize(alpha, (height, width))
+            resized = resized_alpha(alpha, (height, width))
+            grows = height >= alpha.shape[0] and width >= alpha.shape[1]
+            if grows and alpha_is_soft(alpha):
+                # Like one more gray picture; what is flat stays as it is, fully clear and opaque above all.
+                shape = Picture(alpha[..., None])
+                bands = self.bands(shape, size=(width, height), condition=condition, strength=strength)
+                alpha = np.where(
+                    flat_parts(alpha, (height, width)),
+                    resized,
+                    joined(shape.outline(width, height), bands).pixels[..., 0],
+                )
+            else:
+                alpha = resized
         plain = self._plain(picture, height, width) if strength < 1 else None
         top = 0
         for pixels in self._strips(picture, (height, width), self._scaled(condition), on_tile):

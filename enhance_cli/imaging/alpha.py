@@ -39,12 +39,7 @@ def resized_alpha(alpha: Pixels, size: tuple[int, int]) -> Pixels:
     resized = imresize(alpha, size)
     if size[0] < alpha.shape[0] or size[1] < alpha.shape[1]:
         return resized
-    around = []
-    for n, wanted in zip(alpha.shape, size, strict=True):
-        # The samples before and after each position of a longer axis.
-        before = np.floor((np.arange(wanted) + 0.5) * n / wanted - 0.5 + 1e-9).astype(np.int64)
-        around.append((np.clip(before, 0, n - 1), np.clip(before + 1, 0, n - 1)))
-    (top, bottom), (left, right) = around
+    (top, bottom), (left, right) = (_around(n, wanted) for n, wanted in zip(alpha.shape, size, strict=True))
     for start in range(0, size[0], _BAND_ROWS):
         rows = slice(start, start + _BAND_ROWS)
         above, below = alpha[top[rows]], alpha[bottom[rows]]
@@ -52,3 +47,24 @@ def resized_alpha(alpha: Pixels, size: tuple[int, int]) -> Pixels:
         low, high = np.minimum(low[:, left], low[:, right]), np.maximum(high[:, left], high[:, right])
         np.clip(resized[rows], low, high, out=resized[rows])
     return resized
+
+
+def flat_parts(alpha: Pixels, size: tuple[int, int]) -> np.ndarray:
+    """Where (H, W) transparency, enlarged to `size` = (height, width), lies among equal samples.
+
+    Returns (height, width) of bool. There it has to stay what it is, whatever enlarges it.
+    """
+    (top, bottom), (left, right) = (_around(n, wanted) for n, wanted in zip(alpha.shape, size, strict=True))
+    columns = alpha[:, left] == alpha[:, right]
+    equal = columns[top] & columns[bottom]
+    for start in range(0, size[0], _BAND_ROWS):
+        rows = slice(start, start + _BAND_ROWS)
+        equal[rows] &= alpha[top[rows]][:, left] == alpha[bottom[rows]][:, left]
+    return equal
+
+
+def _around(n: int, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the samples before and after each position of a longer axis."""
+    place = (np.arange(wanted) + 0.5) * n / wanted - 0.5
+    before = np.floor(place + 1e-9).astype(np.int64)
+    return np.clip(before, 0, n - 1), np.clip(before + 1, 0, n - 1)

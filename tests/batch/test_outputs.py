@@ -1,6 +1,7 @@
 """Outputs named, references paired, collisions: no network, no pictures."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,13 @@ def test_outputs_that_cannot_be():
         "{stem}",
         "{stem:d}.png",
         "{stem:{nonsense}}.png",
+        "{stem:{scale}}.png",
+        "{stem:>2000000000}.png",
+        "{stem:.2000000000}.png",
     ):
         with pytest.raises(UsageError):
             outputs(["in"], "out", template=template)
+    assert outputs(["a.png"], "out", template="{stem:_>9}.png") == ["out/________a.png"]
     with pytest.raises(UsageError):
         outputs(["a.png"], "x.png", format="jpg")
 
@@ -79,6 +84,17 @@ def test_collisions_are_found_on_the_file_system_at_hand(monkeypatch):
     Path("in/a.jpg").rename("in/A.png")
     if not Path("in/a.PNG").exists():
         assert outputs(["in"], "out") == ["out/A.png", "out/a.png"]
+    monkeypatch.setattr(module, "folds_case", lambda folder: True)
+    with pytest.raises(CollisionError):
+        outputs(["in"], "out")
+
+
+def test_names_that_differ_only_in_how_accents_are_written(monkeypatch):
+    names = {unicodedata.normalize(form, "in/é.png") for form in ("NFC", "NFD")}
+    touch(*names)
+    if len(os.listdir("in")) < 2:
+        pytest.skip("this file system takes them for one")
+    assert len(outputs(["in"], "out")) == 2
     monkeypatch.setattr(module, "folds_case", lambda folder: True)
     with pytest.raises(CollisionError):
         outputs(["in"], "out")

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enhance_cli.batch import pipeline
 from enhance_cli.batch.records import RECORDS_NAME
 from enhance_cli.cli.console import read_stdin
 from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.errors import ReadError
+from enhance_cli.imaging import files
 
 
 def files_in(folder):
@@ -46,12 +48,18 @@ def test_two_paths_are_in_and_out(enhance, picture, size_of, tmp_path):
 def test_an_existing_second_picture_is_not_replaced(enhance, picture, tmp_path):
     picture("a.png")
     before = picture("b.png", seed=1).read_bytes()
-    outcome = enhance("sr", "a.png", "b.png")
-    assert outcome.code == 1
-    assert "--overwrite" in outcome.err
+    # With --overwrite neither: the shell may have made both of *.png.
+    for flags in ([], ["--overwrite"]):
+        outcome = enhance("sr", *flags, "a.png", "b.png")
+        assert outcome.code == 2
+        assert "-o/--output" in outcome.err and outcome.err.count("\n") == 1
+        assert (tmp_path / "b.png").read_bytes() == before
+    assert enhance("sr", "a.png", "-o", "b.png").code == 1
     assert (tmp_path / "b.png").read_bytes() == before
-    assert enhance("sr", "--overwrite", "a.png", "b.png").code == 0
+    assert enhance("sr", "--overwrite", "a.png", "-o", "b.png").code == 0
     assert (tmp_path / "b.png").read_bytes() != before
+    # Now it is one of ours.
+    assert enhance("sr", "--overwrite", "--scale", "1.5", "a.png", "b.png").code == 0
 
 
 def test_three_paths_need_an_output(enhance, picture, tmp_path):
@@ -181,7 +189,7 @@ def test_gray_pictures_saved_as_rgb_are_restored_as_gray(enhance, picture, tmp_p
 def test_closed_standard_input_is_one_line(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(ReadError, match="standard input is closed"):
-        read_stdin()
+        read_stdin(1)
 
 
 def test_the_network_follows_from_the_factor(enhance, picture, size_of, tmp_path):
@@ -268,7 +276,7 @@ def test_colliding_outputs_stop_the_run_before_it_begins(enhance, picture, tmp_p
 
 def test_an_input_is_never_an_output(enhance, picture):
     before = picture("in/a.png").read_bytes()
-    for arguments in (["in", "in"], ["in/a.png", "in/a.png"], ["--overwrite", "in/a.png", "in"]):
+    for arguments in (["in", "in"], ["in/a.png", "-o", "in/a.png"], ["--overwrite", "in/a.png", "in"]):
         outcome = enhance("dejpeg", *arguments)
         assert outcome.code == 2
         assert "both an input and an output" in outcome.err
@@ -309,6 +317,27 @@ def test_what_does_not_match_its_record_is_reported_and_kept(enhance, picture, t
     assert outcome.code == 1 and "changed since" in outcome.err
     assert enhance("sr", "--overwrite", "a.png", "b.png").code == 0
     assert (tmp_path / "b.png").read_bytes() == made
+
+
+def test_what_makes_a_result_another(enhance, picture, monkeypatch):
+    picture("a.png")
+    assert enhance("sr", "a.png", "b.png").code == 0
+    record = json.loads(Path(RECORDS_NAME).read_text())
+    assert record["computed"] == {"device": "cpu", "backend": "torch", "precision": "float32"}
+    for same in (["--precision", "float32"], ["--device", "cpu"], ["--backend", "torch"], ["--tile", "8"]):
+        assert "1 current" in enhance("sr", *same, "a.png", "b.png").err, same
+    outcome = enhance("sr", "--precision", "bfloat16", "a.png", "b.png")
+    assert outcome.code == 1 and "other settings" in outcome.err
+
+
+def test_sigma_zero_leaves_every_pixel(enhance, picture, tmp_path):
+    before = np.asarray(Image.open(picture("a.png")))
+    Image.fromarray(np.dstack([before, before[..., 0]])).save("clear.png")
+    outcome = enhance("denoise", "--json", "--sigma", "0", "a.png", "clear.png", "-o", "out")
+    assert outcome.code == 0, outcome.err
+    assert [(one["condition"], one["tiles"]) for one in outcome.of("file")] == [(0, 0), (0, 0)]
+    for name in ("a.png", "clear.png"):
+        assert (np.asarray(Image.open(tmp_path / "out" / name)) == np.asarray(Image.open(name))).all()
 
 
 def test_leftovers_of_a_killed_run_go_and_others_stay(enhance, picture, tmp_path):
@@ -403,13 +432,13 @@ def test_an_output_that_appears_meanwhile_is_not_replaced(enhance, picture, tmp_
 
     monkeypatch.setattr("enhance_cli.engine.check.fault_of", meanwhile)
     outcome = enhance("sr", "a.png", "b.png")
-    assert outcome.code == 1 and "appeared" in outcome.err
+    assert outcome.code == 1 and "b.png exists already" in outcome.err
     assert (tmp_path / "b.png").read_bytes() == b"mine"
     assert files_in(tmp_path) == ["a.png", "b.png"]
 
 
 def test_an_interrupt_ends_the_wait_for_stdin(enhance, monkeypatch):
-    def wait():
+    def wait(at_most):
         # Signals reach this thread alone.
         assert threading.current_thread() is threading.main_thread()
         raise KeyboardInterrupt
@@ -445,6 +474,69 @@ def test_a_dry_run_writes_nothing(enhance, picture, tmp_path):
     assert outcome.of("file")[0]["output"] == os.path.join("out", "a.png")
     assert outcome.of("summary")[0]["skipped"] == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_tells_sizes_and_what_would_fail(enhance, picture, tmp_path):
+    for name in ("a.png", "b.png", "c.png"):
+        picture(f"in/{name}")
+    picture("in/b.png", 5, 4, seed=1)
+    (tmp_path / "in/broken.png").write_text("no picture")
+    assert enhance("sr", "in/a.png", "out/").code == 0
+    picture("out/c.png")
+    outcome = enhance("sr", "--dry-run", "--json", "in", "out")
+    assert outcome.code == 3
+    told = {os.path.basename(one["input"]): one for one in outcome.of("file")}
+    states = {name: one["status"] for name, one in told.items()}
+    assert states == {"a.png": "current", "b.png": "skipped", "c.png": "failed", "broken.png": "failed"}
+    assert (told["b.png"]["input_size"], told["b.png"]["output_size"]) == ([5, 4], [10, 8])
+    assert "would write in/b.png -> out/b.png  10x8" in outcome.err
+    assert "0 done, 1 to write, 1 current, 0 skipped, 2 failed" in outcome.err
+    assert files_in(tmp_path / "out") == ["a.png", "c.png"]
+
+
+def test_what_failed_is_tried_again_at_the_end(enhance, picture, monkeypatch):
+    for name in "abc":
+        picture(f"in/{name}.png")
+    real, tries = files.bytes_of, []
+
+    def shaky(path, limits):
+        tries.append(path.name)
+        if path.name == "a.png" and tries.count("a.png") < 3:
+            raise ReadError(f"{path}: the network folder is away")
+        return real(path, limits)
+
+    monkeypatch.setattr(files, "bytes_of", shaky)
+    monkeypatch.setattr(pipeline, "RETRY_SECONDS", 0)
+    outcome = enhance("sr", "--json", "--retry", "1", "in", "out")
+    assert outcome.code == 3 and tries.count("a.png") == 2
+    # Told once, when it is certain.
+    assert [one["input"][-5] for one in outcome.of("file")] == ["b", "c", "a"]
+    tries.clear()
+    outcome = enhance("sr", "--json", "--retry", "2", "in", "out2")
+    assert outcome.code == 0 and tries == ["a.png", "b.png", "c.png", "a.png", "a.png"]
+    assert outcome.of("summary")[0]["done"] == 3
+
+
+def test_fail_fast_begins_nothing_after_a_failure(enhance, picture, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/0.png").write_text("no picture")
+    for number in range(1, 9):
+        picture(f"in/{number}.png")
+    outcome = enhance("sr", "--json", "--fail-fast", "in", "out")
+    assert outcome.code in (1, 3)
+    assert len(outcome.of("file")) <= 2
+    assert "pictures were not done: the same command goes on with them" in outcome.err
+    assert len(enhance("sr", "--json", "in", "out").of("file")) == 9
+
+
+def test_dates_are_those_of_the_inputs_where_asked(enhance, picture, tmp_path):
+    path = picture("a.png")
+    os.utime(path, (1_000_000_000, 1_100_000_000))
+    assert enhance("sr", "a.png", "b.png").code == 0
+    assert (tmp_path / "b.png").stat().st_mtime > 1_500_000_000
+    assert enhance("sr", "--preserve-times", "a.png", "c.png").code == 0
+    assert (tmp_path / "c.png").stat().st_mtime == 1_100_000_000
+    assert "1 current" in enhance("sr", "--preserve-times", "a.png", "c.png").err
 
 
 def test_a_folder_without_pictures_is_nothing_to_do(enhance, tmp_path):

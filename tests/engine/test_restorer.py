@@ -17,6 +17,7 @@ from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.tiles import round_up
 from enhance_cli.errors import RestoreError, UsageError
+from enhance_cli.imaging.alpha import resized_alpha
 from enhance_cli.imaging.colour import rgb_to_ycbcr, to_float
 from enhance_cli.imaging.mosaic import thinned
 from enhance_cli.imaging.picture import Metadata, Picture
@@ -171,12 +172,43 @@ def test_impossible_sizes(load, ask):
 
 
 def test_alpha_is_enlarged_beside_the_colour_and_else_untouched(load):
-    alpha = rng.integers(0, 256, (8, 6), dtype=np.uint8)
+    alpha = rng.integers(0, 2, (8, 6), dtype=np.uint8) * 255
     shown = picture(8, 6, alpha=alpha)
     kept = Restorer.of(load(same), CPU).restore(shown).picture
     np.testing.assert_array_equal(kept.alpha, alpha)
     larger = Restorer.of(load(enlarge(3), scale=3), CPU).restore(shown).picture
-    np.testing.assert_array_equal(larger.alpha, imresize(alpha, (24, 18)))
+    np.testing.assert_array_equal(larger.alpha, resized_alpha(alpha, (24, 18)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("colour", ["y", "gray", "rgb"])
+def test_soft_alpha_goes_through_the_network_and_flat_parts_stay(load, colour, dtype):
+    full = np.iinfo(dtype).max
+    alpha = np.zeros((8, 12), dtype)
+    alpha[:, 4:8], alpha[:, 8:] = full // 3, full
+    alpha[3, 3], alpha[5, 8] = full // 9, full // 2
+    network = load(lambda x: enlarge(2)(x) * 0.9, colour=colour, scale=2)
+    made = Restorer.of(network, CPU).restore(picture(8, 12, dtype=dtype, alpha=alpha)).picture.alpha
+    assert made.dtype == dtype
+    assert (made[:, :6] == 0)[:2].all() and (made[:2, 17:] == full).all()
+    assert made[6, 6] == pytest.approx(0.9 * (full // 9), abs=1)
+
+
+def test_a_soft_disc_is_as_good_as_the_network_makes_it():
+    y, x = np.mgrid[:384, :384]
+    large = np.clip((150 - np.hypot(x - 191.5, y - 191.5)) / 2 + 0.5, 0, 1) * 255
+    large = (large + 0.5).astype(np.uint8)
+    alpha = imresize(large, (96, 96))
+    (weights,) = (one for one in catalog() if one.name == "compact-sr-x4")
+    restorer = Restorer.of(load_weights(weights), CPU)
+    made = restorer.restore(Picture(np.full((96, 96, 3), 120, np.uint8), alpha=alpha)).picture
+    assert (made.pixels.shape, made.alpha.shape) == ((384, 384, 3), (384, 384))
+
+    def error(result):
+        return np.square(result.astype(float) - large).mean()
+
+    assert error(made.alpha) < error(resized_alpha(alpha, (384, 384))) / 2
+    assert set(made.alpha[:40, :40].ravel()) == {0} and set(made.alpha[160:220, 160:220].ravel()) == {255}
 
 
 def test_hidden_colours_never_reach_the_network(load):
