@@ -70,7 +70,7 @@ class Restorer:
         self.name = source.name
         self._task = TASKS[task]
         self._trained = trained
-        self._network = TiledNetwork(source, settings, mosaics=self._task.mosaic)
+        self._network = TiledNetwork(source, settings, self._task)
 
     @classmethod
     def of(cls, net: LoadedNet, settings: EngineSettings) -> Restorer:
