@@ -22,11 +22,13 @@ from enhance_cli.engine.network import TiledNetwork
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.sources import from_catalog
+from enhance_cli.errors import ReadError
+from enhance_cli.imaging.files import read
 from enhance_cli.imaging.picture import Picture
 from enhance_cli.imaging.resize import imresize
 from enhance_cli.tasks import TASKS
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".gif"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".gif", ".avif"}
 DAMAGE = {
     "sr": ("small",),
     "dejpeg": (5, 10, 40),
@@ -51,9 +53,10 @@ def main():
         files += sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     levin = np.load(test / "kernels" / "levin09.npz")
     kernels = [levin[name] for name in levin.files]
-    pictures = [part for path in files[:: arguments.every] if (part := middle(path, arguments.side)) is not None]
+    read_parts = (middle(path, arguments.side) for path in files[:: arguments.every])
+    pictures = [part for part in read_parts if part is not None and part.size]
     print(f"{len(pictures)} pictures")
-    print("| weights | damage | results | drift | spot | contrast | roughness | refused | spoilt ones not refused |")
+    print("| weights | damage | results | drift | spot | contrast | roughness | refused | spoilt, passed |")
     print("|---|---|---|---|---|---|---|---|---|")
     for weights in catalog():
         if arguments.only in weights.name:
@@ -64,9 +67,7 @@ def main():
 def row(weights, damage, pictures, kernels):
     """The extremes over honest results, and which share of spoilt ones passes."""
     engine = EngineSettings(device="cpu", threads=1)
-    restorer = Restorer(
-        from_catalog(weights), engine, task=weights.task, trained=weights.condition_range
-    )
+    restorer = Restorer(from_catalog(weights), engine, task=weights.task, trained=weights.condition_range)
     seen = []
     TiledNetwork._fault_of = lambda self, x, y, core: seen.append((x[..., core.rows, core.columns], y))
     for number, clean in enumerate(pictures):
@@ -126,8 +127,9 @@ def damaged(clean, weights, damage, number, kernels):
         return None if min(size) < 1 else imresize(clean[: size[0] * scale, : size[1] * scale], size)
     if weights.task == "dejpeg":
         file = io.BytesIO()
-        Image.fromarray(clean.squeeze(2) if clean.shape[2] == 1 else clean).save(file, "JPEG", quality=damage)
-        return shaped(Image.open(file))
+        Image.fromarray(clean[..., 0] if clean.shape[2] == 1 else clean).save(file, "JPEG", quality=damage)
+        pixels = np.asarray(Image.open(file))
+        return pixels.reshape(clean.shape)
     if weights.task == "denoise":
         if damage != "camera":
             return white_noise(clean, damage, rng)
@@ -146,16 +148,13 @@ def damaged(clean, weights, damage, number, kernels):
 
 def middle(path, side):
     try:
-        pixels = shaped(Image.open(path))
-    except OSError:
+        picture = read(path)
+    except ReadError:
         return None
+    pixels = (picture.pixels // (picture.full_scale // 255)).astype(np.uint8)
     top, left = (max(0, (n - side) // 2) for n in pixels.shape[:2])
-    return np.ascontiguousarray(pixels[top : top + side, left : left + side])
-
-
-def shaped(image):
-    pixels = np.asarray(image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB"))
-    return pixels[..., None] if pixels.ndim == 2 else pixels
+    part = pixels[top : top + side, left : left + side]
+    return part[: len(part) // 2 * 2, : part.shape[1] // 2 * 2]
 
 
 if __name__ == "__main__":

@@ -47,6 +47,8 @@ class TaskSpec:
     looks_for: Literal["noise", "blur"] | None = None
     """What a picture is looked at for where the user names neither weights nor condition; one without it
     comes out as it went in."""
+    may_harm: bool = False
+    """Whether a network that mistakes the damage makes pictures worse, in ways that show."""
     changes: Changes
     """What goes beyond is refused as spoilt: about twice what honest results were seen to do."""
     format: str = "png"
@@ -61,7 +63,7 @@ TASKS: dict[Task, TaskSpec] = {
             name="dejpeg", condition="quality", luma=True, blocking=True, changes=Changes(0.08, 0.15, 1.5)
         ),
         TaskSpec(name="denoise", condition="sigma", looks_for="noise", changes=Changes(0.18, 0.25, 1.5)),
-        TaskSpec(name="deblur", looks_for="blur", changes=Changes(0.09, 0.4, 2.5)),
+        TaskSpec(name="deblur", looks_for="blur", may_harm=True, changes=Changes(0.09, 0.4, 2.5)),
         TaskSpec(name="demosaic", mosaic=True, changes=Changes(0.14, 0.4, 4)),
     )
 }

@@ -113,7 +113,7 @@ Ensemble = Annotated[
     ),
 ]
 Unchecked = Annotated[
-    bool, typer.Option("--unchecked", help="Write results that look spoilt too, with a warning.")
+    bool, typer.Option("--unchecked", help="Write also what looks spoilt, or worse than the input.")
 ]
 Threads = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="CPU threads for the arithmetic.", show_default=False)

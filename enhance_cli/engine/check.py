@@ -47,7 +47,7 @@ class Comparison:
     contrast: float
     """Contrast of area means over the input's."""
     roughness: float
-    """Strength of what is finer than blocks over the input's."""
+    """Strength of what is finer than 4x4 pixels of the input over the input's."""
 
     @classmethod
     def of(cls, x: Batch, y: Batch) -> Comparison:
@@ -108,7 +108,10 @@ def _of_plane(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, fl
     around = np.ones((reach, reach), np.uint8)
     spot = float(np.maximum(after - cv2.dilate(before, around), cv2.erode(before, around) - after).max())
     contrast = (float(low_after.std()) + FLAT) / (float(low_before.std()) + FLAT)
-    roughness = (_finer(y, after) + LEAST_ROUGHNESS) / (_finer(x, before) + LEAST_ROUGHNESS)
+    # Of the input's pixels, whatever the scale: a block of one has no structure.
+    coarse = min(CELL // cell, *before.shape)
+    finer = _finer(y, _means(after, coarse)), _finer(x, _means(before, coarse))
+    roughness = (finer[0] + LEAST_ROUGHNESS) / (finer[1] + LEAST_ROUGHNESS)
     return drift, spot, contrast, roughness
 
 

@@ -398,7 +398,7 @@ def test_a_disk_that_fills_up_within_a_picture_leaves_nothing_of_it(enhance, pic
 def test_an_output_that_appears_meanwhile_is_not_replaced(enhance, picture, tmp_path, monkeypatch):
     picture("a.png")
 
-    def meanwhile(x, y):
+    def meanwhile(x, y, task):
         (tmp_path / "b.png").write_bytes(b"mine")
 
     monkeypatch.setattr("enhance_cli.engine.check.fault_of", meanwhile)
