@@ -82,7 +82,7 @@ def row(weights, damage, pictures, kernels):
     found, refused, missed, large = [], [], {}, 0
     for x, y in seen:
         x = check.filled_mosaic(x) if task.mosaic else x
-        found.append(check.Comparison.of(x, y))
+        found.append(check.Comparison.of(x, y, task.changes.reach))
         if fault := check.fault_of(x, y, task):
             refused.append(fault)
         if x.shape[2] * x.shape[3] >= 64**2:

@@ -22,6 +22,8 @@ class Changes:
     """Of a block of 4x4 pixels beyond the input's range around it."""
     roughness: float
     """Of fine structure, times as much as the input has."""
+    reach: int = 8
+    """Pixels of the input that count as around."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class TaskSpec:
 TASKS: dict[Task, TaskSpec] = {
     spec.name: spec
     for spec in (
-        TaskSpec(name="sr", enlarges=True, luma=True, changes=Changes(0.035, 0.35, 2)),
+        TaskSpec(name="sr", enlarges=True, luma=True, changes=Changes(0.035, 0.3, 2, reach=3)),
         TaskSpec(
             name="dejpeg", condition="quality", luma=True, blocking=True, changes=Changes(0.08, 0.15, 1.5)
         ),

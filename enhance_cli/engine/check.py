@@ -27,9 +27,8 @@ LEAST_PIXELS = 256
 """Pixels needed before means say anything under noise."""
 CELL = 4
 """Side in pixels of the result of the blocks whose means are compared: a spot of 7x7 holds one wholly."""
-AREA, NEIGHBOURHOOD = 32, 8
-"""Pixels of the input over which drift is averaged, and within which a spot is compared with the input's
-range."""
+AREA = 32
+"""Pixels of the input over which drift is averaged."""
 LEAST_CONTRAST, FLAT = 0.4, 0.02
 """Share of the input's contrast over areas that must remain, and contrast that counts as none."""
 LEAST_ROUGHNESS = 0.02
@@ -50,10 +49,13 @@ class Comparison:
     """Strength of what is finer than 4x4 pixels of the input over the input's."""
 
     @classmethod
-    def of(cls, x: Batch, y: Batch) -> Comparison:
-        """x: (N, C, H, W), y: (N, C, s H, s W) for a whole s, both nominally in [0, 1]."""
+    def of(cls, x: Batch, y: Batch, reach: int) -> Comparison:
+        """x: (N, C, H, W), y: (N, C, s H, s W) for a whole s, both nominally in [0, 1].
+
+        `reach`: pixels of the input that count as around a block.
+        """
         planes = zip(x.reshape(-1, *x.shape[2:]), y.reshape(-1, *y.shape[2:]), strict=True)
-        found = [_of_plane(before, after) for before, after in planes]
+        found = [_of_plane(before, after, reach) for before, after in planes]
         drifts, spots, contrasts, roughnesses = zip(*found, strict=True)
         return cls(max(drifts), max(spots), min(contrasts), max(roughnesses))
 
@@ -72,7 +74,7 @@ def fault_of(x: Batch, y: Batch, task: TaskSpec) -> str | None:
         return "is black although the input is not"
     if x.shape[2] * x.shape[3] < LEAST_PIXELS:
         return None
-    found, most = Comparison.of(x, y), task.changes
+    found, most = Comparison.of(x, y, task.changes.reach), task.changes
     if found.drift > most.drift:
         return f"is shifted in colour or brightness by {found.drift:.2f} of the full range"
     if found.spot > most.spot:
@@ -96,7 +98,9 @@ def filled_mosaic(mosaic: Batch) -> Batch:
     return quads.repeat(2, axis=2).repeat(2, axis=3)
 
 
-def _of_plane(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, float, float, float]:
+def _of_plane(
+    x: NDArray[np.float32], y: NDArray[np.float32], reach: int
+) -> tuple[float, float, float, float]:
     """Drift, spot, contrast and roughness of one channel."""
     scale = y.shape[0] // x.shape[0]
     cell = min(max(1, CELL // scale), *x.shape)
@@ -104,8 +108,7 @@ def _of_plane(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, fl
     area = max(1, AREA // cell)
     low_before, low_after = _smooth(before, area), _smooth(after, area)
     drift = float(np.abs(low_after - low_before).max())
-    reach = 2 * -(-NEIGHBOURHOOD // cell) + 1
-    around = np.ones((reach, reach), np.uint8)
+    around = np.ones((2 * -(-reach // cell) + 1,) * 2, np.uint8)
     spot = float(np.maximum(after - cv2.dilate(before, around), cv2.erode(before, around) - after).max())
     contrast = (float(low_after.std()) + FLAT) / (float(low_before.std()) + FLAT)
     # Of the input's pixels, whatever the scale: a block of one has no structure.

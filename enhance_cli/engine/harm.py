@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from enhance_cli.engine.tiles import Box
 from enhance_cli.imaging.colour import to_float
 from enhance_cli.imaging.picture import Pixels
 from enhance_cli.imaging.survey import LUMA
@@ -39,16 +40,19 @@ def is_harmful(pairs: Iterable[tuple[Pixels, Pixels]]) -> bool:
     return bool(judged) and float(np.mean(judged, axis=0) @ _GAIN) < 0
 
 
-def probes(pixels: Pixels) -> list[Pixels]:
-    """The parts of most contrast of (H, W, C) pixels, which tell how the whole will come out."""
+def probes(pixels: Pixels) -> list[Box]:
+    """The parts of most contrast of (H, W, C) pixels, which tell how the whole comes out.
+
+    All of one size: how strong echoes are in the mean depends on the area.
+    """
     height, width = pixels.shape[:2]
-    parts = [
-        pixels[top : top + PROBE, left : left + PROBE]
+    boxes = [
+        Box(top, left, top + PROBE, left + PROBE).clipped(height, width)
         for top in range(0, max(1, height - PROBE + 1), PROBE)
         for left in range(0, max(1, width - PROBE + 1), PROBE)
     ]
     # Every fourth pixel tells contrast well enough.
-    return sorted(parts, key=lambda part: -float(part[::4, ::4].std()))[:MOST_PROBES]
+    return sorted(boxes, key=lambda box: -float(pixels[box.rows, box.columns][::4, ::4].std()))[:MOST_PROBES]
 
 
 def harm_features(x: Pixels, y: Pixels) -> NDArray[np.float64] | None:

@@ -162,16 +162,15 @@ class Restorer:
         strips = self._strips(picture, (height, width), self._scaled(condition), on_tile)
         self._left_out = ()
         if unharmed and self._task.may_harm:
-            # A small picture is judged whole and not computed twice.
+            probes = harm.probes(picture.pixels)
+            given = [picture.pixels[box.rows, box.columns] for box in probes]
             if height * width <= harm.MOST_PROBES * harm.PROBE**2:
+                # A small picture is not computed twice.
                 strips = iter([whole := _joined(strips, height)])
-                harmful = harm.is_harmful([(picture.pixels, whole)])
+                made = [whole[box.rows, box.columns] for box in probes]
             else:
-                harmful = harm.is_harmful(
-                    (part, self.restore(Picture(part), condition=condition).picture.pixels)
-                    for part in harm.probes(picture.pixels)
-                )
-            if harmful:
+                made = [self.restore(Picture(part), condition=condition).picture.pixels for part in given]
+            if harm.is_harmful(zip(given, made, strict=True)):
                 self._left_out = (f"{self._task.name} would do harm (echoes, stripes): left as it was",)
                 strips = (picture.pixels[top : top + BAND_ROWS] for top in range(0, height, BAND_ROWS))
         plain = self._plain(picture, height, width) if strength < 1 else None

@@ -132,7 +132,7 @@ def test_an_edge_may_become_sharp():
 def test_the_worst_channel_counts(scene):
     y = scene.copy()
     y[:, 2] += 0.1
-    found = Comparison.of(scene, y)
+    found = Comparison.of(scene, y, reach=8)
     assert found.drift == pytest.approx(0.1, abs=1e-3)
     assert (found.contrast, found.roughness) == pytest.approx((1, 1), abs=1e-3)
 
