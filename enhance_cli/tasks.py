@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,7 @@ class Changes:
     spot: float
     """Of a block of 4x4 pixels beyond the input's range around it."""
     roughness: float
-    """Of fine structure, times as much as the input has."""
+    """Of fine structure, times as much as the input has; mosaics have none of their own."""
     reach: int = 8
     """Pixels of the input that count as around."""
 
@@ -66,6 +67,6 @@ TASKS: dict[Task, TaskSpec] = {
         ),
         TaskSpec(name="denoise", condition="sigma", looks_for="noise", changes=Changes(0.18, 0.25, 1.5)),
         TaskSpec(name="deblur", looks_for="blur", may_harm=True, changes=Changes(0.09, 0.4, 2.5)),
-        TaskSpec(name="demosaic", mosaic=True, changes=Changes(0.14, 0.4, 4)),
+        TaskSpec(name="demosaic", mosaic=True, changes=Changes(0.14, 0.4, math.inf)),
     )
 }
