@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,20 @@ ConditionKind = Literal["sigma", "quality"]
 """Standard deviation of noise on the 0..255 scale, or JPEG quality."""
 CONDITION_RANGES: dict[ConditionKind, tuple[float, float]] = {"sigma": (0.0, 255.0), "quality": (1.0, 100.0)}
 """Smallest and largest value; a network is given the value divided by the largest."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How far an honest result of a task may be from its input; see `engine.check`."""
+
+    drift: float
+    """Of means over 32 pixels; the full range is 1."""
+    spot: float
+    """Of a block of 4x4 pixels beyond the input's range around it."""
+    roughness: float
+    """Of fine structure, times as much as the input has; mosaics have none of their own."""
+    reach: int = 8
+    """Pixels of the input that count as around."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +50,10 @@ class TaskSpec:
     looks_for: Literal["noise", "blur"] | None = None
     """What a picture is looked at for where the user names neither weights nor condition; one without it
     comes out as it went in."""
+    may_harm: bool = False
+    """Whether a network that mistakes the damage makes pictures worse, in ways that show."""
+    changes: Changes
+    """What goes beyond is refused as spoilt: about twice what honest results were seen to do."""
     format: str = "png"
     """Of outputs, where the user names none."""
 
@@ -42,10 +61,12 @@ class TaskSpec:
 TASKS: dict[Task, TaskSpec] = {
     spec.name: spec
     for spec in (
-        TaskSpec(name="sr", enlarges=True, luma=True),
-        TaskSpec(name="dejpeg", condition="quality", luma=True, blocking=True),
-        TaskSpec(name="denoise", condition="sigma", looks_for="noise"),
-        TaskSpec(name="deblur", looks_for="blur"),
-        TaskSpec(name="demosaic", mosaic=True),
+        TaskSpec(name="sr", enlarges=True, luma=True, changes=Changes(0.035, 0.3, 2, reach=3)),
+        TaskSpec(
+            name="dejpeg", condition="quality", luma=True, blocking=True, changes=Changes(0.08, 0.15, 1.5)
+        ),
+        TaskSpec(name="denoise", condition="sigma", looks_for="noise", changes=Changes(0.18, 0.25, 1.5)),
+        TaskSpec(name="deblur", looks_for="blur", may_harm=True, changes=Changes(0.09, 0.4, 2.5)),
+        TaskSpec(name="demosaic", mosaic=True, changes=Changes(0.14, 0.4, math.inf)),
     )
 }

@@ -60,7 +60,12 @@ def restoration_of(
 
     def bands() -> Iterator[Picture]:
         for band in restorer.bands(
-            shown, size=size, condition=condition.value, strength=plan.strength, on_tile=on_tile
+            shown,
+            size=size,
+            condition=condition.value,
+            strength=plan.strength,
+            unharmed=not plan.engine.unchecked,
+            on_tile=on_tile,
         ):
             yield band.as_rgb() if shown.gray and not picture.gray else band
             del band

@@ -135,6 +135,9 @@ Ensemble = Annotated[
         "--ensemble", help="Average over flips and rotations (8 times the work), as --model best does."
     ),
 ]
+Unchecked = Annotated[
+    bool, typer.Option("--unchecked", help="Write also what looks spoilt, or worse than the input.")
+]
 Threads = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="CPU threads for the arithmetic.", show_default=False)
 ]
@@ -187,6 +190,7 @@ class Common:
     backend: BackendOption = "auto"
     tile: Tile = None
     ensemble: Ensemble = False
+    unchecked: Unchecked = False
     threads: Threads = None
     jobs: Jobs = 2
     retry: Retry = 0

@@ -72,6 +72,7 @@ def restore(
         backend=common.backend,
         tile=common.tile,
         ensemble=common.ensemble or common.model == ENSEMBLED,
+        unchecked=common.unchecked,
         threads=common.threads,
     )
     options = arch_options(common.arch_option)

@@ -1,14 +1,20 @@
 """Whether a network's result may be written at all.
 
-Reduced precision and broken drivers give NaN, black or tinted pictures with status "success".  These checks
-are coarse enough to let every honest restoration pass, noise of sigma 75 included.
+Reduced precision, broken drivers and damaged weights give NaN, black, tinted or spoilt pictures with status
+"success".  A result is compared with its input tile by tile; how far honest results go is data of the task,
+measured by `benchmarks/guard.py`, which also breaks results on purpose.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from enhance_cli.runtimes.contract import Batch
+from enhance_cli.tasks import TaskSpec
 
 BLACK_LEVEL = 1 / 255
 """A result that stays below this everywhere is black."""
@@ -17,13 +23,44 @@ LIT_BLOCK_MEAN = 0.15
 LIT_MEDIAN, MEDIAN_PIXELS = 0.03, 4096
 """Median of a channel from which the input counts as not black, and pixels needed to know it: of noise on
 black half is black, however strong it is."""
-LARGEST_SHIFT = 0.25
-"""Largest change of a channel's mean."""
-MEAN_PIXELS = 64
-"""Pixels needed before a mean says anything under noise."""
+LEAST_PIXELS = 256
+"""Pixels needed before means say anything under noise."""
+CELL = 4
+"""Side in pixels of the result of the blocks whose means are compared: a spot of 7x7 holds one wholly."""
+AREA = 32
+"""Pixels of the input over which drift is averaged."""
+LEAST_CONTRAST, FLAT = 0.4, 0.02
+"""Share of the input's contrast over areas that must remain, and contrast that counts as none."""
+LEAST_ROUGHNESS = 0.02
+"""Of fine structure, below which a ratio would say nothing."""
 
 
-def fault_of(x: Batch, y: Batch) -> str | None:
+@dataclass(frozen=True)
+class Comparison:
+    """How far a result is from its input, at the worst place of the worst channel."""
+
+    drift: float
+    """Change of the mean over an area; the full range is 1."""
+    spot: float
+    """How far a block's mean leaves the range that the input has around it."""
+    contrast: float
+    """Contrast of area means over the input's."""
+    roughness: float
+    """Strength of what is finer than 4x4 pixels of the input over the input's."""
+
+    @classmethod
+    def of(cls, x: Batch, y: Batch, reach: int) -> Comparison:
+        """x: (N, C, H, W), y: (N, C, s H, s W) for a whole s, both nominally in [0, 1].
+
+        `reach`: pixels of the input that count as around a block.
+        """
+        planes = zip(x.reshape(-1, *x.shape[2:]), y.reshape(-1, *y.shape[2:]), strict=True)
+        found = [_of_plane(before, after, reach) for before, after in planes]
+        drifts, spots, contrasts, roughnesses = zip(*found, strict=True)
+        return cls(max(drifts), max(spots), min(contrasts), max(roughnesses))
+
+
+def fault_of(x: Batch, y: Batch, task: TaskSpec) -> str | None:
     """What is wrong with result y of input x, or None.
 
     x: (N, C, H, W), y: (N, C, s H, s W), both with nominal range [0, 1] and of the same part of the picture.
@@ -32,20 +69,73 @@ def fault_of(x: Batch, y: Batch) -> str | None:
     with np.errstate(invalid="ignore", over="ignore"):
         means = y.mean((2, 3))
     if not np.isfinite(means).all():
-        return "holds NaN or Inf"
+        return NOT_FINITE
     if means.max() < BLACK_LEVEL and y.max() < BLACK_LEVEL and _is_lit(x):
         return "is black although the input is not"
-    if x.shape[2] * x.shape[3] < MEAN_PIXELS:
+    if x.shape[2] * x.shape[3] < LEAST_PIXELS:
         return None
-    shift = float(np.abs(means - x.mean((2, 3))).max())
-    if shift > LARGEST_SHIFT:
-        return f"is shifted in colour by {shift:.2f} of the full range"
+    found, most = Comparison.of(x, y, task.changes.reach), task.changes
+    if found.drift > most.drift:
+        return f"is shifted in colour or brightness by {found.drift:.2f} of the full range"
+    if found.spot > most.spot:
+        return f"has spots that leave the input's range by {found.spot:.2f} of the full range"
+    if found.contrast < LEAST_CONTRAST:
+        return f"has only {found.contrast:.0%} of the input's contrast"
+    if found.roughness > most.roughness:
+        return f"has {found.roughness:.1f} times as much fine structure as the input"
     return None
 
 
+NOT_FINITE = "holds NaN or Inf"
+"""The fault that no one can want to be written."""
+
+
 def filled_mosaic(mosaic: Batch) -> Batch:
-    """(N, 3, H, W) mosaic with zeros, its samples brightened so that its means are those of the picture."""
-    return mosaic * np.array([4, 2, 4], np.float32).reshape(1, 3, 1, 1)
+    """(N, 3, H, W) mosaic with zeros, H and W even -> every 2x2 samples replaced by their colour's mean."""
+    n, channels, height, width = mosaic.shape
+    quads = mosaic.reshape(n, channels, height // 2, 2, width // 2, 2).sum((3, 5))
+    quads /= np.array([1, 2, 1], np.float32).reshape(1, 3, 1, 1)
+    return quads.repeat(2, axis=2).repeat(2, axis=3)
+
+
+def _of_plane(
+    x: NDArray[np.float32], y: NDArray[np.float32], reach: int
+) -> tuple[float, float, float, float]:
+    """Drift, spot, contrast and roughness of one channel."""
+    scale = y.shape[0] // x.shape[0]
+    cell = min(max(1, CELL // scale), *x.shape)
+    before, after = _means(x, cell), _means(y, cell * scale)
+    area = max(1, AREA // cell)
+    low_before, low_after = _smooth(before, area), _smooth(after, area)
+    drift = float(np.abs(low_after - low_before).max())
+    around = np.ones((2 * -(-reach // cell) + 1,) * 2, np.uint8)
+    spot = float(np.maximum(after - cv2.dilate(before, around), cv2.erode(before, around) - after).max())
+    contrast = (float(low_after.std()) + FLAT) / (float(low_before.std()) + FLAT)
+    # Of the input's pixels, whatever the scale: a block of one has no structure.
+    coarse = min(CELL // cell, *before.shape)
+    finer = _finer(y, _means(after, coarse)), _finer(x, _means(before, coarse))
+    roughness = (finer[0] + LEAST_ROUGHNESS) / (finer[1] + LEAST_ROUGHNESS)
+    return drift, spot, contrast, roughness
+
+
+def _means(x: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Means of blocks of that side; what is left over at the right and the bottom is left out."""
+    rows, columns = x.shape[0] // side, x.shape[1] // side
+    whole = x[: rows * side, : columns * side]
+    return np.asarray(cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _smooth(x: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Means over squares of that side, twice, so that no edge of a square shows."""
+    size = min(side, x.shape[1]), min(side, x.shape[0])
+    once = cv2.blur(x, size, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(cv2.blur(once, size, borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _finer(x: NDArray[np.float32], means: NDArray[np.float32]) -> float:
+    """Standard deviation of a plane about the means of its blocks: variances add up."""
+    whole, coarse = (float(cv2.meanStdDev(plane)[1][0, 0]) for plane in (x, means))
+    return max(0.0, whole**2 - coarse**2) ** 0.5
 
 
 def _is_lit(x: Batch) -> bool:

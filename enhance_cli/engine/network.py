@@ -16,6 +16,7 @@ from enhance_cli.engine.tiles import Box, Tile, plan, round_up
 from enhance_cli.errors import RestoreError, UsageError
 from enhance_cli.runtimes.contract import Batch, NetworkSource, OutOfMemoryError, PixelBudget, Runtime
 from enhance_cli.runtimes.select import open_runtime
+from enhance_cli.tasks import TaskSpec
 
 OnTile = Callable[[int, int], None]
 """Called with the number of tiles that are done, and of all."""
@@ -26,8 +27,8 @@ LARGEST_BATCH = 16
 class TiledNetwork:
     """One network in one runtime.  What it learns about memory holds for all later pictures."""
 
-    def __init__(self, source: NetworkSource, settings: EngineSettings, *, mosaics: bool = False) -> None:
-        """`mosaics`: whether inputs are zero wherever a colour was not sampled.
+    def __init__(self, source: NetworkSource, settings: EngineSettings, task: TaskSpec) -> None:
+        """`task`: what results are checked for, and whether inputs are mosaics with zeros.
 
         DeviceError if what was asked for is not there; UsageError for bad settings.
         """
@@ -38,19 +39,24 @@ class TiledNetwork:
         """Of the last input."""
         self._source = source
         self._settings = settings
-        self._mosaics = mosaics
+        self._task = task
         self._side: int | None = settings.tile
         self._largest_batch = LARGEST_BATCH
         self._batch = 1
         self._float32: Runtime | None = None
         self._n_redone = 0
+        self._unchecked_fault: str | None = None
         self._warnings: list[str] = []
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What had to be done differently with the last input, one line each."""
-        redone = f"{self._n_redone} tiles were unusable in reduced precision: redone in float32"
-        return (*self._warnings, redone) if self._n_redone else tuple(self._warnings)
+        told = list(self._warnings)
+        if self._n_redone:
+            told.append(f"{self._n_redone} tiles were unusable: redone in float32")
+        if self._unchecked_fault:
+            told.append(f"the result {self._unchecked_fault}: written all the same, as --unchecked asks")
+        return tuple(told)
 
     def run(
         self,
@@ -67,7 +73,7 @@ class TiledNetwork:
         width input, beyond it too for margin and multiple, and returns (N, C, h, w) in [0, 1].
         RestoreError if a result is unusable or memory is too small.
         """
-        self._warnings, self._n_redone = [], 0
+        self._warnings, self._n_redone, self._unchecked_fault = [], 0, None
         spec = self.runtime.spec
         padded_height, padded_width = (
             round_up(max(n + 2 * spec.margin, spec.minimum), spec.multiple) for n in (height, width)
@@ -83,7 +89,8 @@ class TiledNetwork:
                 if kept.area:
                     todo.append((tile, core, kept))
             try:
-                results = self._results([tile for tile, _, _ in todo], read, condition)
+                whole = Box(0, 0, padded_height, padded_width)
+                results = self._results([tile for tile, _, _ in todo], whole, read, condition)
                 for number, ((_, core, kept), y) in enumerate(zip(todo, results, strict=True), 1):
                     part = kept.within(core).scaled(spec.scale)
                     yield kept.scaled(spec.scale), y[..., part.rows, part.columns]
@@ -124,10 +131,10 @@ class TiledNetwork:
         return max(1, self.runtime.budget(wanted * area).most // area)
 
     def _results(
-        self, tiles: Sequence[Tile], read: Callable[[Box], Batch], condition: float | None
+        self, tiles: Sequence[Tile], whole: Box, read: Callable[[Box], Batch], condition: float | None
     ) -> Iterator[Batch]:
-        """Results of the tiles' cores; in float32 where reduced precision gave something unusable."""
-        margin, name = self.runtime.spec.margin, self._source.name
+        """Results of the tiles' cores, redone where they are unusable."""
+        margin = self.runtime.spec.margin
         size = self._batch_size(tiles[0].padded.area, len(tiles))
         for start in range(0, len(tiles), size):
             group = tiles[start : start + size]
@@ -144,17 +151,37 @@ class TiledNetwork:
                 core = tile.core.within(tile.padded)
                 result = self._core_of(y[number * n_planes : (number + 1) * n_planes], core)
                 fault = self._fault_of(seen, result, core)
-                if fault and self.runtime.precision != "float32":
+                again = self._padded_again(tile, whole)
+                if fault and (self.runtime.precision != "float32" or again != tile.padded):
                     self._n_redone += 1
                     self._float32 = self._float32 or open_runtime(
                         self._source,
                         replace(self._settings, device=self.runtime.device, precision="float32"),
                     )
+                    seen, core = read(again.moved(-margin)), tile.core.within(again)
                     result = self._core_of(self._forward(self._float32, seen, condition), core)
                     fault = self._fault_of(seen, result, core)
                 if fault:
-                    raise RestoreError(f"the result of model {name} {fault}; use another --model")
+                    self._refuse(fault)
                 yield result
+
+    def _padded_again(self, tile: Tile, whole: Box) -> Box:
+        """What a network is given to redo a tile: all of the picture if the result depends on that and memory
+        allows it; for exact networks that would change nothing."""
+        depends = self.runtime.spec.tiling == "approximate"
+        return whole if depends and self.runtime.budget(whole.area).most >= whole.area else tile.padded
+
+    def _refuse(self, fault: str) -> None:
+        """RestoreError, unless the user wants the result as it is; what is no number cannot be written."""
+        advice = self._source.advice
+        if fault == check.NOT_FINITE:
+            raise RestoreError(f"the result of model {self._source.name} {fault}; {advice}")
+        if not self._settings.unchecked:
+            raise RestoreError(
+                f"the result of model {self._source.name} {fault}; {advice}, or --unchecked to write it all "
+                "the same"
+            )
+        self._unchecked_fault = self._unchecked_fault or fault
 
     def _forward(self, runtime: Runtime, x: Batch, condition: float | None) -> Batch:
         """(N, C, h, w) in [0, 1] -> (N, C, s h, s w) in the network's own range."""
@@ -172,7 +199,7 @@ class TiledNetwork:
 
     def _fault_of(self, x: Batch, y: Batch, core: Box) -> str | None:
         x = x[..., core.rows, core.columns]
-        return check.fault_of(check.filled_mosaic(x) if self._mosaics else x, y)
+        return check.fault_of(check.filled_mosaic(x) if self._task.mosaic else x, y, self._task)
 
     def _use_less_memory(self, side: int) -> None:
         """After memory ran out with tiles of that side: fewer at once from now on, smaller ones, the CPU."""

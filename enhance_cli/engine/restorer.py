@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from enhance_cli.arch.contract import ArchSpec
+from enhance_cli.engine import harm
 from enhance_cli.engine.colour import Resampler, fill_hidden, from_network, to_network
 from enhance_cli.engine.condition import Condition, find_condition, trained_range
 from enhance_cli.engine.network import OnTile, TiledNetwork
@@ -70,7 +71,8 @@ class Restorer:
         self.name = source.name
         self._task = TASKS[task]
         self._trained = trained
-        self._network = TiledNetwork(source, settings, mosaics=self._task.mosaic)
+        self._network = TiledNetwork(source, settings, self._task)
+        self._left_out: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, net: LoadedNet, settings: EngineSettings) -> Restorer:
@@ -96,7 +98,7 @@ class Restorer:
             device=runtime.device,
             backend=runtime.name,
             precision=runtime.precision,
-            warnings=self._network.warnings,
+            warnings=(*self._network.warnings, *self._left_out),
         )
 
     def find_condition(self, picture: Picture, asked: float | None = None) -> Condition:
@@ -145,9 +147,13 @@ class Restorer:
         size: tuple[int, int] | None = None,
         condition: float | None = None,
         strength: float = 1.0,
+        unharmed: bool = False,
         on_tile: OnTile | None = None,
     ) -> Iterator[Picture]:
-        """The same, never whole in memory: yields the rows as they are finished, from the top."""
+        """The same, never whole in memory: yields the rows as they are finished, from the top.
+
+        `unharmed`: whether the change is left out, with a warning, where it likely makes the picture worse.
+        """
         outline = self.outline(picture, size)
         height, width = outline.height, outline.width
         alpha = picture.alpha
@@ -165,9 +171,23 @@ class Restorer:
                 )
             else:
                 alpha = resized
+        strips = self._strips(picture, (height, width), self._scaled(condition), on_tile)
+        self._left_out = ()
+        if unharmed and self._task.may_harm:
+            probes = harm.probes(picture.pixels)
+            given = [picture.pixels[box.rows, box.columns] for box in probes]
+            if height * width <= harm.MOST_PROBES * harm.PROBE**2:
+                # A small picture is not computed twice.
+                strips = iter([whole := _joined(strips, height)])
+                made = [whole[box.rows, box.columns] for box in probes]
+            else:
+                made = [self.restore(Picture(part), condition=condition).picture.pixels for part in given]
+            if harm.is_harmful(zip(given, made, strict=True)):
+                self._left_out = (f"{self._task.name} would do harm (echoes, stripes): left as it was",)
+                strips = (picture.pixels[top : top + BAND_ROWS] for top in range(0, height, BAND_ROWS))
         plain = self._plain(picture, height, width) if strength < 1 else None
         top = 0
-        for pixels in self._strips(picture, (height, width), self._scaled(condition), on_tile):
+        for pixels in strips:
             rows = slice(top, top + len(pixels))
             if plain is not None:
                 before = plain.read(Box(rows.start, 0, rows.stop, width))

@@ -15,3 +15,5 @@ class EngineSettings(RuntimeSettings):
     """Side of a tile in input pixels without its halo; None chooses one, 0 means the whole picture."""
     ensemble: bool = False
     """Average over the eight flips and rotations (x8, "+" in the papers)."""
+    unchecked: bool = False
+    """Pass on results that look spoilt, with a warning, instead of refusing them."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from enhance_cli.checkpoints.catalog import Weights
+from enhance_cli.checkpoints.catalog import Weights, catalog
 from enhance_cli.runtimes.contract import NetworkSource
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ def from_loaded(net: LoadedNet) -> NetworkSource:
     if net.title is not None:
         # A foreign file may hold several networks, and leave open what its network is.
         variant += f" {net.arch} {json.dumps(net.parameters, sort_keys=True)} {net.chosen_for}"
-    return NetworkSource(
+    source = NetworkSource(
         name=net.name, sha256=net.sha256, variant=variant, load=lambda: (net.module, net.spec)
     )
+    if any(net.sha256 == one.sha256 for one in catalog()):
+        return source
+    advice = f"see whether these --weights are whole, in RGB order and made for {net.task}"
+    return replace(source, advice=advice)

@@ -44,6 +44,8 @@ class NetworkSource:
     variant: str = ""
     """What else decides on the network or its spec, for example the task, or the scale that was taken out of
     a file with several."""
+    advice: str = "use another --model"
+    """What to do where its results are unusable."""
     load: Callable[[], tuple[nn.Module, ArchSpec]]
     """Reads it: the module in float32 on the CPU, in eval mode, and its spec, as the task wants it.  Imports
     torch, and is called only where torch computes the network or nothing has been prepared for it."""

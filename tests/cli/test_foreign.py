@@ -18,7 +18,7 @@ from enhance_cli.imaging.mosaic import PATTERNS, thinned
 @pytest.fixture
 def authors(tmp_path, monkeypatch):
     """`authors(name, arch, **parameters)` saves a random network's bare state_dict."""
-    monkeypatch.setattr(check, "fault_of", lambda x, y: None)
+    monkeypatch.setattr(check, "fault_of", lambda x, y, task: None)
 
     def save(name, arch, **parameters):
         torch.manual_seed(0)

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from enhance_cli.arch.registry import ARCHITECTURES
 from enhance_cli.batch import pipeline
 from enhance_cli.batch.records import RECORDS_NAME
+from enhance_cli.checkpoints.reader import save_file
 from enhance_cli.cli.console import read_stdin
 from enhance_cli.engine.ensemble import eightfold
 from enhance_cli.errors import ReadError
@@ -427,7 +430,7 @@ def test_a_disk_that_fills_up_within_a_picture_leaves_nothing_of_it(enhance, pic
 def test_an_output_that_appears_meanwhile_is_not_replaced(enhance, picture, tmp_path, monkeypatch):
     picture("a.png")
 
-    def meanwhile(x, y):
+    def meanwhile(x, y, task):
         (tmp_path / "b.png").write_bytes(b"mine")
 
     monkeypatch.setattr("enhance_cli.engine.check.fault_of", meanwhile)
@@ -698,3 +701,21 @@ def test_undecodable_names_survive(enhance, picture, tmp_path):
     assert json.loads(outcome.out.splitlines()[1])["input"] == os.path.join("in", name)
     assert (tmp_path / "out" / name).is_file()
     assert enhance("sr", "--json", "in", "out").of("summary")[0]["current"] == 1
+
+
+def test_spoilt_weights_are_refused_unless_asked_for(enhance, picture, tmp_path):
+    picture("a.png", 40, 40)
+    parameters = {"scale": 2, "n_feats": 4, "n_blocks": 1}
+    architecture = ARCHITECTURES["compact"]
+    net, spec = architecture.build(**parameters), architecture.spec(**parameters)
+    *_, last = (module for module in net.modules() if isinstance(module, torch.nn.Conv2d))
+    torch.nn.init.constant_(last.bias, spec.value_range * 61 / 255)
+    save_file(
+        tmp_path / "tint.safetensors", net, arch="compact", parameters=parameters, task="sr", metadata={}
+    )
+    outcome = enhance("sr", "--weights", "tint.safetensors", "a.png", "b.png")
+    assert outcome.code == 1 and "shifted" in outcome.err and "--weights" in outcome.err
+    assert files_in(tmp_path) == ["a.png", "tint.safetensors"]
+    outcome = enhance("sr", "--json", "--unchecked", "--weights", "tint.safetensors", "a.png", "b.png")
+    assert outcome.code == 0, outcome.err
+    assert "--unchecked" in outcome.of("file")[0]["warning"]

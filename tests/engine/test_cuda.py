@@ -36,7 +36,7 @@ def condition(spec):
 @pytest.mark.parametrize("tile", [0, 32])
 @pytest.mark.parametrize("name", SMALL)
 def test_every_network_gives_in_float32_what_the_cpu_gives(name, tile, load, monkeypatch):
-    monkeypatch.setattr(check, "fault_of", lambda x, y: None)
+    monkeypatch.setattr(check, "fault_of", lambda x, y, task: None)
     entry, parameters = ARCHITECTURES[name], SMALL[name][0]
     net = load(entry.build(**parameters), entry.spec(**parameters))
     shown, scale = picture(150, 130), 2.0 if net.spec.pre_upsampled else None

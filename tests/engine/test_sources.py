@@ -32,3 +32,9 @@ def test_networks_out_of_one_foreign_file_differ(load):
         replace(net, parameters={"scale": 3}),
     )
     assert len({from_loaded(one).variant for one in (net, *others)}) == 4
+
+
+def test_files_of_weights_get_other_advice_than_shipped_ones(load):
+    shipped = from_loaded(reader.load_weights(next(iter(catalog()))))
+    assert "--model" in shipped.advice and "--weights" not in shipped.advice
+    assert "--weights" in from_loaded(load(lambda x: x)).advice
