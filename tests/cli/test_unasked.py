@@ -54,7 +54,7 @@ def test_a_picture_that_needs_nothing_comes_out_as_it_went_in(enhance, save, tmp
 
 def test_whoever_names_a_network_gets_it(enhance, save):
     drawing = np.full((200, 200, 3), 240, np.uint8)
-    event = event_of(enhance("denoise", "--json", "--model", "default", save("drawing.png", drawing)))
+    event = event_of(enhance("deblur", "--json", "--model", "default", save("drawing.png", drawing)))
     assert "damage" not in event and event["tiles"] > 0
 
 
