@@ -59,7 +59,8 @@ class TaskSpec:
 
 
 # Changes: the most that `benchmarks/guard.py` saw of shipped weights on 114 pictures (Set14, LIVE1,
-# Classic5, a quarter of BSD100, examples, odd files): quality 5 to 40, sigma 15 to 75, camera noise, three kinds of blur.
+# Classic5, a quarter of BSD100, examples, odd files): quality 5 to 40, sigma 15 to 75,
+# camera noise, three kinds of blur.
 #              drift   spot   roughness
 #   sr         0.018   0.179  1.32
 #   dejpeg     0.050   0.088  1.06
