@@ -31,7 +31,7 @@ AREA = 32
 """Pixels of the input over which drift is averaged."""
 LEAST_CONTRAST, FLAT = 0.4, 0.02
 """Share of the input's contrast over areas that must remain, and contrast that counts as none."""
-LEAST_ROUGHNESS = 0.02
+LEAST_ROUGHNESS = 0.05
 """Of fine structure, below which a ratio would say nothing."""
 
 
@@ -105,16 +105,18 @@ def _of_plane(
     scale = y.shape[0] // x.shape[0]
     cell = min(max(1, CELL // scale), *x.shape)
     before, after = _means(x, cell), _means(y, cell * scale)
+    # Of the input's pixels, whatever the scale: a block of one has no structure.
+    coarse = min(CELL // cell, *before.shape)
+    finer = _finer(y, _means(after, coarse)), _finer(x, _means(before, coarse))
+    roughness = (finer[0] + LEAST_ROUGHNESS) / (finer[1] + LEAST_ROUGHNESS)
+    # What is beyond black and white is cut off before it is written.
+    before, after = before.clip(0, 1), after.clip(0, 1)
     area = max(1, AREA // cell)
     low_before, low_after = _smooth(before, area), _smooth(after, area)
     drift = float(np.abs(low_after - low_before).max())
     around = np.ones((2 * -(-reach // cell) + 1,) * 2, np.uint8)
     spot = float(np.maximum(after - cv2.dilate(before, around), cv2.erode(before, around) - after).max())
     contrast = (float(low_after.std()) + FLAT) / (float(low_before.std()) + FLAT)
-    # Of the input's pixels, whatever the scale: a block of one has no structure.
-    coarse = min(CELL // cell, *before.shape)
-    finer = _finer(y, _means(after, coarse)), _finer(x, _means(before, coarse))
-    roughness = (finer[0] + LEAST_ROUGHNESS) / (finer[1] + LEAST_ROUGHNESS)
     return drift, spot, contrast, roughness
 
 
