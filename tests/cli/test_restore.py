@@ -517,8 +517,8 @@ def test_what_failed_is_tried_again_at_the_end(enhance, picture, monkeypatch):
     tries.clear()
     outcome = enhance("sr", "--json", "--retry", "2", "in", "out2")
     # Two threads read, so that the first three may begin in any order.
-        assert outcome.code == 0
-        assert sorted(tries[:3]) == ["a.png", "b.png", "c.png"] and tries[3:] == ["a.png", "a.png"]
+    assert outcome.code == 0
+    assert sorted(tries[:3]) == ["a.png", "b.png", "c.png"] and tries[3:] == ["a.png", "a.png"]
     assert outcome.of("summary")[0]["done"] == 3
 
 
