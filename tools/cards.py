@@ -40,6 +40,11 @@ SETS = {
 """What a model is scored on unasked, by task and colour; luma networks are slow ones so far."""
 PROTOCOLS = {("sr", "rgb"): ("matlab-y", "photo"), ("dejpeg", "rgb"): ("jpeg-rgb", "jpeg-photo")}
 """By which it is scored, where the usual protocol of its task is not all."""
+SCORED = {
+    "unet-denoise-camera": (("real", ("PolyU",)), ("camera-noise", ("CBSD68",))),
+    "unet-deblur-shake": (("levin", ("Set14",)), ("shake", ("BSD100",)), ("motion", ("BSD100", "Set14"))),
+}
+"""Protocols and their sets, for weights that are made for other damage than their task's usual one."""
 QUALITIES = "10,20,30,40,75,90,95"
 """The papers', and those of JPEGs as cameras and the web write them: for what people run unasked."""
 CLEAN = {
@@ -76,7 +81,9 @@ Known failures were seen in crops of the test sets, of ten or more pictures for 
 
 All weights were trained by `enhance train` from the recipe named, on pictures that no test set holds:
 `pack_a` is BSDS500 train and test without two leaks (terms: non-commercial research and education) and
-T91 (terms unknown); `pack_b` is Sun-Hays80 and wallpapers (mixed terms). No weights of others were used.
+T91 (terms unknown); `pack_b` is Sun-Hays80 and wallpapers (mixed terms);
+`pack_c` is the training part of CID22 and photographs under free licences (terms for each picture).
+No weights of others were used.
 """
 LIMITS = {
     "sr": "Trained on clean bicubic-shrunk pictures: JPEG blocks and noise in the input are enlarged too; "
@@ -94,6 +101,10 @@ LIMITS = {
     ),
     "unet-dejpeg-photo": "Trained on noisy pictures that were resized and compressed twice: takes grain for "
     "noise, and changes clean pictures more than the usual weights do.",
+    "unet-denoise-camera": "Trained on noise drawn as cameras leave it, not on pairs of any camera; "
+    "what is as fine and weak as the noise, such as cloth and grain, is smoothed along with it.",
+    "unet-deblur-shake": "Trained on drawn shake of up to 31 pixels and on defocus, for a first few hours: "
+    "long paths are hardly undone, and short straight ones less than by unet-deblur.",
     "demosaic": "Trained on clean 8-bit pictures with a Bayer mosaic: raw files need white balance and gamma "
     "first, and noise is kept.",
 }
@@ -136,6 +147,11 @@ FAILURES = {
     "uneven.",
     "ffdnet-denoise-gray": "At sigma 25 down, grass, brick and faint carved lines are smoothed away, windows "
     "and roofs far off become soft, and dim walls get shallow blotches.",
+    "unet-denoise-camera": "Cloth and fur lose part of their weakest texture, and dense texture without any "
+    "noise (the fur of baboon, the stripes of zebra) is partly taken for it. Blotches of colour larger than "
+    "about ten pixels stay.",
+    "unet-deblur-shake": "Blurs of ten pixels and more stay nearly as they are, or get a little crisper "
+    "with faint echoes of edges.",
     "deblur": "Each colour is deblurred by itself: fine stripes and checks can turn purple and yellow, even "
     "in a picture that was sharp, and edges can carry green or magenta fringes. Backgrounds out of "
     "focus are sharpened into texture that was not there. Lines that the blur has wiped out (boards, "
@@ -162,7 +178,7 @@ def main() -> None:
     for weights in known.values():
         stale = scores.get(weights.name, {}).get("sha256") != weights.sha256
         if weights.name in wish.names or (stale and not wish.names):
-            rows = list(score(weights, wish.dataset or SETS[weights.task, weights.colour], wish.data_root))
+            rows = list(score(weights, wish.dataset, wish.data_root))
             harm = list(harms(weights, wish.data_root))
             scores[weights.name] = {"sha256": weights.sha256, "rows": rows, "clean": harm}
             pictures.draw(weights)
@@ -172,12 +188,14 @@ def main() -> None:
     (SHELF / "README.md").write_text("\n".join([HEAD, *cards]), encoding="utf-8")
 
 
-def score(weights: Weights, sets: Sequence[str], root: Path | None) -> Iterator[dict[str, Any]]:
-    """The bench rows of one model, without the figures of single pictures."""
+def score(weights: Weights, asked: Sequence[str] | None, root: Path | None) -> Iterator[dict[str, Any]]:
+    """The bench rows of one model, without single pictures; `asked`: sets in place of the usual ones."""
+    kind = weights.task, weights.colour
+    usual_ones = [(protocol, SETS[kind]) for protocol in PROTOCOLS.get(kind, (usual(weights.task),))]
     scale = ["--scale", str(weights.scale)] if weights.scale > 1 else []
     quality = ["--quality", QUALITIES] if weights.task == "dejpeg" and weights.tier else []
-    for protocol in PROTOCOLS.get((weights.task, weights.colour), (usual(weights.task),)):
-        for row in bench(weights, sets, root, "--protocol", protocol, *scale, *quality):
+    for protocol, sets in SCORED.get(weights.name, usual_ones):
+        for row in bench(weights, asked or sets, root, "--protocol", protocol, *scale, *quality):
             yield {key: row[key] for key in ("dataset", "setting", "images", "metrics", "baseline")}
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from enhance_cli.bench.protocols.blur import MotionBlur
+from enhance_cli.bench.protocols.blur import CameraShake, MotionBlur
 from enhance_cli.bench.protocols.contract import Setting
 from enhance_cli.bench.protocols.jpeg import JpegColour, JpegLuma, PhotoJpeg
 from enhance_cli.bench.protocols.mosaic import Mosaic
-from enhance_cli.bench.protocols.noise import Noise
+from enhance_cli.bench.protocols.noise import CameraNoise, Noise
 from enhance_cli.bench.protocols.sr import PhotoSr, SuperResolution
 from enhance_cli.bench.run import restore
 from enhance_cli.checkpoints.catalog import PHOTO, Weights, of_tier
@@ -65,8 +65,12 @@ def setting_of(weights: Weights) -> Setting:
             return SuperResolution(weights.scale if weights.scale > 1 else 4)
         case "dejpeg":
             return JpegColour(10) if weights.colour == "rgb" else JpegLuma(10)
+        case "denoise" if weights.tier == PHOTO:
+            return CameraNoise()
         case "denoise":
             return Noise(25, "awgn-8bit")
+        case "deblur" if "shake" in weights.name:
+            return CameraShake()
         case "deblur":
             return MotionBlur()
     return Mosaic()
