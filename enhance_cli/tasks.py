@@ -65,7 +65,7 @@ class TaskSpec:
 #   sr         0.018   0.179  1.32
 #   dejpeg     0.050   0.088  1.06
 #   denoise    0.134   0.179  1.02   (clipped noise brightens dark places, and its removal darkens them)
-#   deblur     0.044   0.303  1.75   (drift by weights trained for shakes of 31 pixels)
+#   deblur     0.091   0.303  1.75   (drift by weights for shakes, on the white of slides)
 #   demosaic   0.077   0.270  1.41
 TASKS: dict[Task, TaskSpec] = {
     spec.name: spec
@@ -75,7 +75,7 @@ TASKS: dict[Task, TaskSpec] = {
             name="dejpeg", condition="quality", luma=True, blocking=True, changes=Changes(0.08, 0.15, 1.5)
         ),
         TaskSpec(name="denoise", condition="sigma", looks_for="noise", changes=Changes(0.18, 0.25, 1.5)),
-        TaskSpec(name="deblur", looks_for="blur", may_harm=True, changes=Changes(0.09, 0.4, 2.5)),
+        TaskSpec(name="deblur", looks_for="blur", may_harm=True, changes=Changes(0.14, 0.4, 2.5)),
         TaskSpec(name="demosaic", mosaic=True, changes=Changes(0.14, 0.4, math.inf)),
     )
 }
