@@ -58,7 +58,10 @@ def load_tensors(
     # An empty axis counts as one, so that the other axes stay bounded.
     check_elements(sum(prod(max(n, 1) for n in stored.shape) for stored in found.values()), file_size)
     for key, stored in found.items():
-        if not _fits(stored):
+        n_bytes = stored.storage.size * stored.storage.dtype.itemsize
+        steps = zip(stored.shape, stored.stride, strict=True)
+        last = stored.offset + sum((n - 1) * step for n, step in steps)
+        if 0 not in stored.shape and (last + 1) * stored.dtype.itemsize > n_bytes:
             raise ModelError(f"weight {shown(key)} reaches beyond its storage; it is damaged or hostile")
     contents: dict[str, bytearray] = {}
     tensors = {}
@@ -68,13 +71,6 @@ def load_tensors(
             contents[storage.key] = read(storage)
         tensors[key] = _tensor(stored, contents[storage.key])
     return tensors
-
-
-def _fits(stored: Stored) -> bool:
-    """Whether the tensor's last element lies within its storage."""
-    n_bytes = stored.storage.size * stored.storage.dtype.itemsize
-    last = stored.offset + sum((n - 1) * step for n, step in zip(stored.shape, stored.stride, strict=True))
-    return 0 in stored.shape or (last + 1) * stored.dtype.itemsize <= n_bytes
 
 
 def _tensor(stored: Stored, content: bytearray) -> Tensor:

@@ -61,7 +61,11 @@ def camera_path(rng: np.random.Generator, length: float) -> NDArray[np.float64]:
     tremor = rng.choice([0.0, rng.uniform(0.0, 0.08)])
     jolts = rng.random(N_STEPS) < rng.choice([0.0, rng.uniform(0, 0.015)])
     drift = np.exp(2j * np.pi * rng.random()) * rng.choice([0.0, rng.uniform(0, 0.3)])
-    pace = _pace(rng)
+    # Time runs evenly along the path but for pauses, where the camera rests.
+    pace = np.ones(N_STEPS)
+    for _ in range(rng.integers(0, 4)):
+        start, span = rng.integers(N_STEPS), rng.integers(8, 64)
+        pace[start : start + span] = rng.uniform(0, 0.4)
     position, velocity = 0j, np.exp(2j * np.pi * rng.random())
     path = np.empty(N_STEPS, complex)
     kicks = rng.standard_normal(N_STEPS) + 1j * rng.standard_normal(N_STEPS)
@@ -77,15 +81,6 @@ def camera_path(rng: np.random.Generator, length: float) -> NDArray[np.float64]:
     extent = max(np.ptp(points, axis=1).max(), 1e-9)
     points *= length / extent
     return points - points.mean(axis=1, keepdims=True)
-
-
-def _pace(rng: np.random.Generator) -> NDArray[np.float64]:
-    """How fast time runs along a path, (N_STEPS,): mostly even, with pauses where the camera rests."""
-    pace = np.ones(N_STEPS)
-    for _ in range(rng.integers(0, 4)):
-        start, span = rng.integers(N_STEPS), rng.integers(8, 64)
-        pace[start : start + span] = rng.uniform(0, 0.4)
-    return pace
 
 
 def shake_kernel(seed: int, *, longest: float = LONGEST) -> NDArray[np.float32]:
