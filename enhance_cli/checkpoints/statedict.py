@@ -69,17 +69,14 @@ def load_tensors(
         storage = stored.storage
         if storage.key not in contents:
             contents[storage.key] = read(storage)
-        tensors[key] = _tensor(stored, contents[storage.key])
+        if 0 in stored.shape:
+            tensors[key] = torch.empty(stored.shape, dtype=stored.dtype)
+            continue
+        size, content = storage.dtype.itemsize, contents[storage.key]
+        n_elements = storage.size * size // stored.dtype.itemsize
+        flat = torch.frombuffer(content, dtype=stored.dtype, count=n_elements, offset=storage.start * size)
+        tensors[key] = flat.as_strided(stored.shape, stored.stride, stored.offset).contiguous()
     return tensors
-
-
-def _tensor(stored: Stored, content: bytearray) -> Tensor:
-    if 0 in stored.shape:
-        return torch.empty(stored.shape, dtype=stored.dtype)
-    storage, size = stored.storage, stored.storage.dtype.itemsize
-    n_elements = storage.size * size // stored.dtype.itemsize
-    flat = torch.frombuffer(content, dtype=stored.dtype, count=n_elements, offset=storage.start * size)
-    return flat.as_strided(stored.shape, stored.stride, stored.offset).contiguous()
 
 
 def _attributes(node: object) -> dict[str, Any]:

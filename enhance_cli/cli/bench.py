@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
@@ -213,7 +213,11 @@ def bench(
     )
     failures: list[ImageError] = []
     finished = _until_failure(progress.around(measured), failures)
-    rows = list((_print_json if json else print_tables)(finished))
+    rows = []
+    for row in finished if json else print_tables(finished):
+        if json:
+            data(row.to_json())
+        rows.append(row)
     if failures:
         # What was measured before is reported; a gate cannot be judged on a part.
         outputs.write(rows, ())
@@ -295,9 +299,3 @@ class _Progress:
             if row is None:
                 return
             yield row
-
-
-def _print_json(rows: Iterable[Row]) -> Iterator[Row]:
-    for row in rows:
-        data(row.to_json())
-        yield row

@@ -127,7 +127,13 @@ class ShakenPictures:
     def __init__(self, seeds: range, how: Shake = USUAL) -> None:
         self.how = how
         rng = np.random.default_rng((seeds.start, seeds.stop))
-        self.turns = [self._turn(rng) for _ in seeds[: len(seeds) // 8 + 1]]
+        self.turns = []
+        """(3, N_TURNS) each: rows, columns and angle in radians along one exposure, of mean 0."""
+        for _ in seeds[: len(seeds) // 8 + 1]:
+            path = camera_path(rng, rng.uniform(1, LONGEST / 2))[:, :: N_STEPS // N_TURNS]
+            angles = camera_path(rng, rng.uniform(0, MOST_TURN))[:1, :: N_STEPS // N_TURNS]
+            motion = np.concatenate([path, angles])
+            self.turns.append(torch.from_numpy(motion - motion.mean(axis=1, keepdims=True)).float())
         n_focus = round(how.defocused / (1 - how.sharp) * len(seeds))
         kernels = [focus_kernel(seed) for seed in seeds[:n_focus]]
         kernels += [shake_kernel(seed) for seed in seeds[n_focus:]]
@@ -167,14 +173,6 @@ class ShakenPictures:
         coded = compress_batch(blurred, quality, subsample=subsample)
         blurred = torch.where(uniform(0, 1) < self.how.jpeg, coded, blurred)
         return torch.where(uniform(0, 1) < self.how.sharp, clean, blurred), clean
-
-    @staticmethod
-    def _turn(rng: np.random.Generator) -> Tensor:
-        """(3, N_TURNS): rows, columns and angle in radians along one exposure, each of mean 0."""
-        path = camera_path(rng, rng.uniform(1, LONGEST / 2))[:, :: N_STEPS // N_TURNS]
-        angles = camera_path(rng, rng.uniform(0, MOST_TURN))[:1, :: N_STEPS // N_TURNS]
-        motion = np.concatenate([path, angles])
-        return torch.from_numpy(motion - motion.mean(axis=1, keepdims=True)).float()
 
 
 def turned(x: Tensor, motions: Tensor) -> Tensor:

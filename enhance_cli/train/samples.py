@@ -113,19 +113,17 @@ class _Sr(_Task):
         scales = self.recipe.scales or (self.spec.scale,)
         # Every batch holds all scales: batch norm's statistics would else swing with the scale of the day.
         shares = torch.arange(n).tensor_split(len(scales))
-        parts = [self._at(scale, bank, len(share)) for scale, share in zip(scales, shares, strict=True)]
-        return Sample(torch.cat([p.degraded for p in parts]), torch.cat([p.clean for p in parts]))
-
-    def _at(self, scale: int, bank: Bank, n: int) -> Sample:
-        side = self.recipe.patch // scale if self.spec.pre_upsampled else self.recipe.patch
-        clean = self._crops(bank, n, (side + 2 * self.MARGIN) * scale)
-        degraded = shrink_batch(clean, scale)
-        if self.spec.pre_upsampled:
-            degraded, cut = enlarge_batch(degraded, scale), self.MARGIN * scale
-        else:
-            cut = self.MARGIN
-        whole = self.MARGIN * scale
-        return Sample(degraded[..., cut:-cut, cut:-cut], clean[..., whole:-whole, whole:-whole])
+        degraded, clean = [], []
+        for scale, share in zip(scales, shares, strict=True):
+            side = self.recipe.patch // scale if self.spec.pre_upsampled else self.recipe.patch
+            large = self._crops(bank, len(share), (side + 2 * self.MARGIN) * scale)
+            small, cut = shrink_batch(large, scale), self.MARGIN
+            if self.spec.pre_upsampled:
+                small, cut = enlarge_batch(small, scale), self.MARGIN * scale
+            whole = self.MARGIN * scale
+            degraded.append(small[..., cut:-cut, cut:-cut])
+            clean.append(large[..., whole:-whole, whole:-whole])
+        return Sample(torch.cat(degraded), torch.cat(clean))
 
 
 class _Jpeg(_Task):

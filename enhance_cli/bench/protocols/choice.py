@@ -23,6 +23,7 @@ from enhance_cli.bench.protocols.sr import PhotoSr, SuperResolution
 from enhance_cli.degrade.photo import MOST_SCALE
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.resize import Edges
+from enhance_cli.tasks import TASKS
 
 SCALES, QUALITIES, SIGMAS = (2, 3, 4), (10, 20, 30, 40), (15.0, 25.0, 50.0)
 """Of the papers' tables."""
@@ -103,10 +104,6 @@ def _levin(task: Task, values: Values) -> Sequence[Setting]:
     return levin_settings(values.kernels)
 
 
-def _real(task: Task, values: Values) -> list[Setting]:
-    return [RealSr(scale) for scale in values.scales or SCALES] if task == "sr" else [RealPair(task)]
-
-
 PROTOCOLS: dict[str, Protocol] = {
     **{name: Protocol(("sr",), partial(_sr, name)) for name in sr.PROTOCOLS},
     "photo": Protocol(("sr",), _photo),
@@ -121,7 +118,12 @@ PROTOCOLS: dict[str, Protocol] = {
     "shake": Protocol(("deblur",), lambda task, values: [CameraShake()]),
     "bayer": Protocol(("demosaic",), lambda task, values: [Mosaic()]),
     "clean": Protocol(("dejpeg", "denoise", "deblur"), lambda task, values: [Undamaged(task)]),
-    "real": Protocol(("sr", "denoise", "deblur"), _real),
+    "real": Protocol(
+        ("sr", "denoise", "deblur"),
+        lambda task, values: (
+            [RealSr(scale) for scale in values.scales or SCALES] if TASKS[task].enlarges else [RealPair(task)]
+        ),
+    ),
 }
 """By name; the first of a task is the usual one."""
 
