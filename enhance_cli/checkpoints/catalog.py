@@ -12,13 +12,13 @@ from typing import Any
 
 from enhance_cli.checkpoints import store
 from enhance_cli.errors import ModelError
+from enhance_cli.tasks import TASKS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-TASKS = ("sr", "dejpeg", "denoise", "deblur", "demosaic")
 COLOURS = ("y", "gray", "rgb")
 SPEEDS = ("fast", "default", "best")
 """From the quickest to the most thorough; a task takes "default" unasked."""
@@ -42,7 +42,7 @@ class Weights:
     arch: str
     """Key in the registry of networks."""
     task: str
-    """"sr", "dejpeg", "denoise" or "deblur"."""
+    """Name of its row in `TASKS`."""
     scale: int = 1
     """Enlargement; 1 where the picture keeps its size."""
     colour: str

@@ -30,9 +30,9 @@ from enhance_cli.cli.options import (
 from enhance_cli.cli.progress import progress_bar
 from enhance_cli.cli.tables import print_tables
 from enhance_cli.errors import ImageError, UsageError, WriteError
+from enhance_cli.tasks import Task
 
 if TYPE_CHECKING:
-    from enhance_cli.arch.contract import Task
     from enhance_cli.bench.datasets.find import Dataset
     from enhance_cli.bench.plan import Choice, PlannedRow
     from enhance_cli.bench.protocols.choice import Values
@@ -51,7 +51,7 @@ def bench(
         ),
     ] = None,
     task: Annotated[
-        Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"] | None,
+        Task | None,
         typer.Option(help="What to measure.", show_default="what the set is usual for"),
     ] = None,
     scale: Annotated[str | None, typer.Option(metavar="N,...", help="For sr.", show_default="2,3,4")] = None,

@@ -62,13 +62,13 @@ class Values:
     @property
     def tasks(self) -> set[Task]:
         """The tasks to which the values belong that were asked for; "real" leaves its task to the sets."""
-        asked: dict[Task, bool] = {
-            "sr": bool(self.scales),
-            "dejpeg": bool(self.qualities),
-            "denoise": bool(self.sigmas),
-        }
+        conditions = {"quality": self.qualities, "sigma": self.sigmas, None: ()}
         named = set(PROTOCOLS[self.protocol].tasks) if self.protocol and self.protocol != "real" else set()
-        return named | {task for task, is_asked in asked.items() if is_asked}
+        return named | {
+            task
+            for task, spec in TASKS.items()
+            if (spec.enlarges and self.scales) or conditions[spec.condition]
+        }
 
 
 @dataclass(frozen=True)
