@@ -109,7 +109,7 @@ class _Finder:
                 self._walk(match, root, frozenset())
 
     def _walk(self, folder: Path, root: Path, above: frozenset[str]) -> None:
-        """`above`: the real folders this one lies in, lest links run in circles."""
+        """`above`: the real folders that this one lies in, so that links cannot lead round in circles."""
         real = os.path.realpath(folder)
         if real in above or (above and real == self._excluded):
             return

@@ -75,7 +75,7 @@ class Naming:
             raise UsageError(f"--name {self.template!r} names a folder; give a file name and use --output")
 
     def name(self, source: PurePath, *, beside: bool) -> str:
-        """File name of the output for `source`; `beside` it the task tells them apart."""
+        """File name of the output for `source`; `beside` it, the name of the task tells them apart."""
         try:
             kept = FORMATS[format_of(Path(source))]
         except UsageError:  # a kind that is only read, or none
@@ -125,7 +125,7 @@ def plan_jobs(
 def _place(
     inputs: Inputs, output: str | None, naming: Naming
 ) -> tuple[Callable[[Found], Path | None], Path | None]:
-    """Where outputs go: standard output, beside their inputs, one file, or a folder, which comes with it."""
+    """Where outputs go: standard output, beside their inputs, one file, or a folder (returned as well)."""
     if output == STREAM and inputs.many:
         raise UsageError("standard output takes one picture; name a folder with -o/--output")
     if output == STREAM or (output is None and inputs.found[:1] and inputs.found[0].path is None):
@@ -248,7 +248,7 @@ def _check_collisions(jobs: Sequence[Job]) -> None:
 
 
 def _key(path: Path) -> str:
-    """Equal for paths that are one file, on file systems that fold case or ways to write an accent too."""
+    """Equal for paths of one file, also where the file system ignores case or how accents are encoded."""
     real, folds = _real(path), folds_case(path.parent)
     # Those of macOS take both ways (NFC, NFD) for one name, others only where they fold case; NTFS never.
     if sys.platform == "darwin" or (folds and sys.platform != "win32"):

@@ -160,7 +160,7 @@ Event = Start | FileDone | TileDone | Summary
 
 
 def mean(metrics: list[Metrics]) -> Metrics | None:
-    """Mean of each figure; None of nothing."""
+    """Mean of each figure; None if there are none."""
     if not metrics:
         return None
     return {key: math.fsum(one[key] for one in metrics) / len(metrics) for key in metrics[0]}

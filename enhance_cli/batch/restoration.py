@@ -83,7 +83,7 @@ def restoration_of_frames(
 ) -> Restoration:
     """The same for each of several frames, which are read and restored one by one.
 
-    What is told of the restoration is the first one's, beside the number of tiles.
+    Weights, condition and damage are those of the first frame; the number of tiles is that of all.
     """
     first = next(frames)
     begun = restoration_of(first.picture, plan, models, on_tile=on_tile)

@@ -76,7 +76,6 @@ def restore(
         threads=common.threads,
     )
     options = arch_options(common.arch_option)
-    limits = Limits().raised(list(common.limit or ()))
     models = Models(
         task,
         engine,
@@ -103,7 +102,7 @@ def restore(
         ),
         engine=engine,
         read=ReadOptions(
-            limits=limits if common.max_pixels is None else replace(limits, pixels=common.max_pixels),
+            limits=_limits(common),
             white_level=common.white_level,
             black_level=common.black_level,
             icc=common.icc,
@@ -153,6 +152,12 @@ def restore(
     _check_gates({"psnr": common.min_psnr, "ssim": common.min_ssim}, summary.metrics, measured)
     if summary.failed:
         raise typer.Exit(3 if summary.done + summary.current or common.dry_run else 1)
+
+
+def _limits(common: Common) -> Limits:
+    """--limit, and --max-pixels, which is the shorter way to raise one of them."""
+    limits = Limits().raised(list(common.limit or ()))
+    return limits if common.max_pixels is None else replace(limits, pixels=common.max_pixels)
 
 
 def _jobs(paths: list[str], common: Common, naming: Naming) -> tuple[tuple[Job, ...], int]:
