@@ -141,9 +141,15 @@ class Enhancer:
         if isinstance(image, (str, os.PathLike)):
             return self._restored(read_image(image), on_tile)
         if isinstance(image, Image.Image):
-            return _to_pillow(self._restored(_from_pillow(image), on_tile), image)
+            array = _stacked(self._restored(_from_pillow(image), on_tile))
+            shown = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+            shown.info = {key: value for key, value in image.info.items() if key != "transparency"}
+            return shown
         if isinstance(image, np.ndarray):
-            return _to_array(self._restored(_from_array(image), on_tile), image)
+            array = _stacked(self._restored(_from_array(image), on_tile))
+            if image.dtype.kind == "f":
+                array = to_float(array).astype(image.dtype)
+            return array[..., 0] if image.ndim == 2 and array.shape[2] == 1 else array
         # Who gives a tensor has imported torch.
         torch = sys.modules.get("torch")
         if torch is not None and isinstance(image, torch.Tensor):
@@ -195,13 +201,6 @@ def _from_pillow(image: Image.Image) -> Picture:
     return _from_array(np.asarray(image.convert(mode)))
 
 
-def _to_pillow(picture: Picture, given: Image.Image) -> Image.Image:
-    array = _stacked(picture)
-    result = Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
-    result.info = {key: value for key, value in given.info.items() if key != "transparency"}
-    return result
-
-
 def _from_array(array: NDArray[Any]) -> Picture:
     if array.ndim == 2:
         array = array[..., None]
@@ -214,13 +213,6 @@ def _from_array(array: NDArray[Any]) -> Picture:
     n_colours = (array.shape[2] - 1) // 2 * 2 + 1
     alpha = array[..., -1] if array.shape[2] > n_colours else None
     return Picture(np.ascontiguousarray(array[..., :n_colours]), alpha)
-
-
-def _to_array(picture: Picture, given: NDArray[Any]) -> NDArray[Any]:
-    array = _stacked(picture)
-    if given.dtype.kind == "f":
-        array = to_float(array).astype(given.dtype)
-    return array[..., 0] if given.ndim == 2 and array.shape[2] == 1 else array
 
 
 def _stacked(picture: Picture) -> NDArray[Any]:

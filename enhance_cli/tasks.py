@@ -11,6 +11,8 @@ ConditionKind = Literal["sigma", "quality"]
 """Standard deviation of noise on the 0..255 scale, or JPEG quality."""
 CONDITION_RANGES: dict[ConditionKind, tuple[float, float]] = {"sigma": (0.0, 255.0), "quality": (1.0, 100.0)}
 """Smallest and largest value; a network is given the value divided by the largest."""
+UNDAMAGED: dict[ConditionKind, float] = {"sigma": 0.0}
+"""The value that says that nothing has to be mended; such a picture comes out as it went in."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from enhance_cli.checkpoints.catalog import TASKS, TIERS, Weights, read_catalog
+from enhance_cli.checkpoints.catalog import TIERS, Weights, read_catalog
 from enhance_cli.checkpoints.reader import LoadedNet, load_file
+from enhance_cli.tasks import TASKS
 
 SHELF = Path(__file__).parents[1] / "weights"
 CATALOG = SHELF / "catalog.toml"
@@ -62,7 +63,7 @@ def record_of(net: LoadedNet, name: str, summary: str) -> Weights:
 
 def write_catalog(records: Any) -> None:
     """Write all records; keys without a value are left out."""
-    ordered = sorted(records, key=lambda w: (TASKS.index(w.task), w.scale, w.name))
+    ordered = sorted(records, key=lambda w: (list(TASKS).index(w.task), w.scale, w.name))
     tables = [
         "\n".join(["[[weights]]", *(f"{k} = {json.dumps(v)}" for k, v in asdict(w).items() if v is not None)])
         for w in ordered

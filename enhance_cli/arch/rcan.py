@@ -32,7 +32,18 @@ class RCAN(nn.Module):
         self.sub_mean = MeanShift(-1)
         self.add_mean = MeanShift(1)
         self.head = nn.Sequential(conv(3, n_feats))
-        groups = (_group(n_blocks, n_feats, reduction) for _ in range(n_groups))
+        groups = []
+        for _ in range(n_groups):
+            blocks = [
+                Residual(
+                    conv(n_feats, n_feats),
+                    nn.ReLU(),
+                    conv(n_feats, n_feats),
+                    ChannelAttention(n_feats, reduction),
+                )
+                for _ in range(n_blocks)
+            ]
+            groups.append(Residual(*blocks, conv(n_feats, n_feats)))
         self.body = nn.Sequential(*groups, conv(n_feats, n_feats))
         self.tail = nn.Sequential(upsampler(scale, n_feats), conv(n_feats, 3))
 
@@ -64,17 +75,6 @@ class ChannelAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x: (N, n_feats, H, W), same shape out."""
         return x * self.conv_du(x.mean((2, 3), keepdim=True))
-
-
-def _group(n_blocks: int, n_feats: int, reduction: int) -> Residual:
-    blocks = (_block(n_feats, reduction) for _ in range(n_blocks))
-    return Residual(*blocks, conv(n_feats, n_feats))
-
-
-def _block(n_feats: int, reduction: int) -> Residual:
-    return Residual(
-        conv(n_feats, n_feats), nn.ReLU(), conv(n_feats, n_feats), ChannelAttention(n_feats, reduction)
-    )
 
 
 def spec(

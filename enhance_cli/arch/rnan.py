@@ -132,17 +132,15 @@ class NonLocal(nn.Module):
         """x: (N, n_feats, H, W), same shape out."""
         # In float32, see `spec`; in bfloat16 these products take minutes, too, where channels lie last.
         with torch.autocast(x.device.type, enabled=False):
-            return self._exact(x.to(self.W.weight.dtype))
-
-    def _exact(self, x: Tensor) -> Tensor:
-        queries, keys, values = (embed(x).flatten(2) for embed in (self.theta, self.phi, self.g))
-        # A key's softmax needs all queries but no other key: parts of the keys can be added up.
-        n_keys = max(1, most_scores(x.device, MOST_SCORES) // (queries.shape[0] * queries.shape[2]))
-        gathered = torch.zeros_like(values)
-        for key, value in zip(keys.split(n_keys, 2), values.split(n_keys, 2), strict=True):
-            weights = torch.softmax(key.transpose(1, 2) @ queries, 2)
-            gathered.baddbmm_(value, weights.to(value.dtype))
-        return x + self.W(gathered.unflatten(2, x.shape[2:]))
+            x = x.to(self.W.weight.dtype)
+            queries, keys, values = (embed(x).flatten(2) for embed in (self.theta, self.phi, self.g))
+            # A key's softmax needs all queries but no other key: parts of the keys can be added up.
+            n_keys = max(1, most_scores(x.device, MOST_SCORES) // (queries.shape[0] * queries.shape[2]))
+            gathered = torch.zeros_like(values)
+            for key, value in zip(keys.split(n_keys, 2), values.split(n_keys, 2), strict=True):
+                weights = torch.softmax(key.transpose(1, 2) @ queries, 2)
+                gathered.baddbmm_(value, weights.to(value.dtype))
+            return x + self.W(gathered.unflatten(2, x.shape[2:]))
 
 
 def spec(*, scale: int = 1, n_colours: int = 3, n_groups: int = 10, n_feats: int = 64) -> ArchSpec:

@@ -27,7 +27,7 @@ class BandQueue:
         self._start = time.perf_counter()
 
     def put(self, band: Picture | None) -> bool:
-        """Add a band, when there is room; False if nobody takes it any more.  None: that was all."""
+        """Add a band when there is room; False if nobody takes bands any more.  None ends them."""
         start = time.perf_counter()
         if band is None:
             self.restore_seconds = start - self._start - self.put_seconds
@@ -50,7 +50,7 @@ class BandQueue:
             del band
 
     def close(self) -> None:
-        """Take no more, and let go who waits to add one."""
+        """Take no more bands, and release a thread that waits to add one."""
         self._closed.set()
         while not self._queue.empty():
             self._queue.get()

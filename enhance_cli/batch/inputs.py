@@ -98,7 +98,10 @@ class _Finder:
             self._keep(Found(path, PurePath(path.name), f"No such file or folder: {name}"))
 
     def _add_matches(self, pattern: str, matches: Sequence[str]) -> None:
-        root = _fixed_part(pattern)
+        # The folders before the first wildcard.
+        parts = Path(pattern).parts
+        fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+        root = Path(*parts[:fixed])
         for match in map(Path, matches):
             if not match.is_dir():
                 self._add_file(match, root)
@@ -106,7 +109,7 @@ class _Finder:
                 self._walk(match, root, frozenset())
 
     def _walk(self, folder: Path, root: Path, above: frozenset[str]) -> None:
-        """`above`: the real folders this one lies in, lest links run in circles."""
+        """`above`: the real folders that this one lies in, so that links cannot lead round in circles."""
         real = os.path.realpath(folder)
         if real in above or (above and real == self._excluded):
             return
@@ -139,10 +142,3 @@ class _Finder:
 
 def _broken(path: Path) -> str:
     return f"{path} is a broken link" if path.is_symlink() else f"No such file: {path}"
-
-
-def _fixed_part(pattern: str) -> Path:
-    """The folders before the first wildcard."""
-    parts = Path(pattern).parts
-    fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
-    return Path(*parts[:fixed])

@@ -10,7 +10,7 @@ import re
 import string
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePath
@@ -59,8 +59,12 @@ class Naming:
         if self.template is None:
             return
         known = ("stem", "ext", "task", *self.fields)
+        used = []
         try:
-            used = list(_fields(self.template))
+            for _, name, specification, _ in string.Formatter().parse(self.template):
+                if "{" in (specification or "") or LONG_WIDTH.search(specification or ""):
+                    raise ValueError(f"{specification} gives no width up to 99")
+                used += [name] if name is not None else []
         except ValueError as error:
             raise UsageError(f"--name {self.template!r} is no template: {error}") from error
         for name in used:
@@ -71,8 +75,17 @@ class Naming:
             raise UsageError(f"--name {self.template!r} names a folder; give a file name and use --output")
 
     def name(self, source: PurePath, *, beside: bool) -> str:
-        """File name of the output for `source`; `beside` it the task tells them apart."""
-        suffix = self._suffix(source)
+        """File name of the output for `source`; `beside` it, the name of the task tells them apart."""
+        try:
+            kept = FORMATS[format_of(Path(source))]
+        except UsageError:  # a kind that is only read, or none
+            kept = None
+        if self.format == "same":
+            suffix = source.suffix if kept else ".png"
+        elif self.format is None and self.keep_animated and kept and kept.frames:
+            suffix = source.suffix
+        else:
+            suffix = SUFFIXES[self.format or self.task.format]
         if self.template is None:
             return f"{source.stem}_{self.task.name}{suffix}" if beside else f"{source.stem}{suffix}"
         values = {"stem": source.stem, "ext": suffix[1:], "task": self.task.name, **self.fields}
@@ -82,26 +95,6 @@ class Naming:
             raise UsageError(f"--name {self.template!r}: {error}") from error
         format_of(Path(name))
         return name
-
-    def _suffix(self, source: PurePath) -> str:
-        try:
-            kept = FORMATS[format_of(Path(source))]
-        except UsageError:  # a kind that is only read, or none
-            kept = None
-        if self.format == "same":
-            return source.suffix if kept else ".png"
-        if self.format is None and self.keep_animated and kept and kept.frames:
-            return source.suffix
-        return SUFFIXES[self.format or self.task.format]
-
-
-def _fields(template: str) -> Iterator[str]:
-    """Names of all fields; ValueError if it is no template, or one whose names could have any length."""
-    for _, name, specification, _ in string.Formatter().parse(template):
-        if name is not None:
-            yield name
-            if "{" in (specification or "") or LONG_WIDTH.search(specification or ""):
-                raise ValueError(f"{specification} gives no width up to 99")
 
 
 def plan_jobs(
@@ -132,7 +125,7 @@ def plan_jobs(
 def _place(
     inputs: Inputs, output: str | None, naming: Naming
 ) -> tuple[Callable[[Found], Path | None], Path | None]:
-    """Where outputs go: standard output, beside their inputs, one file, or a folder, which comes with it."""
+    """Where outputs go: standard output, beside their inputs, one file, or a folder (returned as well)."""
     if output == STREAM and inputs.many:
         raise UsageError("standard output takes one picture; name a folder with -o/--output")
     if output == STREAM or (output is None and inputs.found[:1] and inputs.found[0].path is None):
@@ -151,7 +144,15 @@ def _place(
             lambda found: folder / found.relative.parent / naming.name(found.relative, beside=False),
             folder,
         )
-    file = _file(output, naming)
+    file = Path(output)
+    try:
+        format = format_of(file)
+    except UsageError as error:
+        raise UsageError(f"{error}, or end it with / to make it a folder") from error
+    if naming.template is not None:
+        raise UsageError(f"--name and the output file {output} are both given; leave one out")
+    if naming.format not in (None, "same") and format_named(naming.format) != format:
+        raise UsageError(f"--format {naming.format} and the suffix of {output} disagree; leave one out")
     return lambda found: file, None
 
 
@@ -168,19 +169,6 @@ def _is_folder(output: str, *, many: bool) -> bool:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise UsageError(f"{output} looks like a file; end it with / to make it the folder of the results")
     return True
-
-
-def _file(output: str, naming: Naming) -> Path:
-    path = Path(output)
-    try:
-        format = format_of(path)
-    except UsageError as error:
-        raise UsageError(f"{error}, or end it with / to make it a folder") from error
-    if naming.template is not None:
-        raise UsageError(f"--name and the output file {output} are both given; leave one out")
-    if naming.format not in (None, "same") and format_named(naming.format) != format:
-        raise UsageError(f"--format {naming.format} and the suffix of {output} disagree; leave one out")
-    return path
 
 
 def format_named(flag: str) -> str:
@@ -260,7 +248,7 @@ def _check_collisions(jobs: Sequence[Job]) -> None:
 
 
 def _key(path: Path) -> str:
-    """Equal for paths that are one file, on file systems that fold case or ways to write an accent too."""
+    """Equal for paths of one file, also where the file system ignores case or how accents are encoded."""
     real, folds = _real(path), folds_case(path.parent)
     # Those of macOS take both ways (NFC, NFD) for one name, others only where they fold case; NTFS never.
     if sys.platform == "darwin" or (folds and sys.platform != "win32"):

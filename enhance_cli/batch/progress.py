@@ -160,7 +160,7 @@ Event = Start | FileDone | TileDone | Summary
 
 
 def mean(metrics: list[Metrics]) -> Metrics | None:
-    """Mean of each figure; None of nothing."""
+    """Mean of each figure; None if there are none."""
     if not metrics:
         return None
     return {key: math.fsum(one[key] for one in metrics) / len(metrics) for key in metrics[0]}
@@ -169,14 +169,12 @@ def mean(metrics: list[Metrics]) -> Metrics | None:
 def _line(event: str, fields: dict[str, Any]) -> str:
     for key in ("metrics", "baseline"):
         if fields.get(key):
-            fields = {**fields, key: {name: _finite(value) for name, value in fields[key].items()}}
+            # JSON has no infinity: equal pictures have a PSNR of null.
+            figures = fields[key].items()
+            known = {name: round(value, 6) if math.isfinite(value) else None for name, value in figures}
+            fields = {**fields, key: known}
     # ASCII, so that any name survives any locale, undecodable bytes included.
     return json.dumps({"event": event, "schema": SCHEMA, **fields}, ensure_ascii=True, allow_nan=False)
-
-
-def _finite(value: float) -> float | None:
-    # JSON has no infinity: equal pictures have a PSNR of null.
-    return round(value, 6) if math.isfinite(value) else None
 
 
 def _rounded(values: dict[str, float]) -> dict[str, float]:

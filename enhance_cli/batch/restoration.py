@@ -8,13 +8,14 @@ from itertools import chain
 
 from enhance_cli.batch.models import Model, Models
 from enhance_cli.batch.plan import Plan
-from enhance_cli.engine.condition import Condition
+from enhance_cli.engine.condition import Condition, ConditionFrom
 from enhance_cli.engine.damage import Damage, find_damage
 from enhance_cli.engine.network import OnTile
 from enhance_cli.engine.restorer import RunInfo
 from enhance_cli.imaging.files import Frame
 from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture, joined
+from enhance_cli.tasks import UNDAMAGED
 
 
 @dataclass
@@ -53,8 +54,10 @@ def restoration_of(
     if damage is not None and damage.kind == "none":
         return _untouched(picture, model, Condition(), damage)
     condition = restorer.find_condition(shown, plan.condition)
-    if plan.task.condition == "sigma" and 0 in (plan.condition, condition.value):
-        return _untouched(picture, model, Condition(0.0, "estimate" if plan.condition is None else "asked"))
+    nothing = UNDAMAGED.get(plan.task.condition) if plan.task.condition else None
+    if nothing is not None and nothing in (plan.condition, condition.value):
+        source: ConditionFrom = "estimate" if plan.condition is None else "asked"
+        return _untouched(picture, model, Condition(nothing, source))
     # What a task that keeps the size gives is the network's affair.
     size = plan.target(picture) if plan.task.enlarges else None
 
@@ -80,7 +83,7 @@ def restoration_of_frames(
 ) -> Restoration:
     """The same for each of several frames, which are read and restored one by one.
 
-    What is told of the restoration is the first one's, beside the number of tiles.
+    Weights, condition and damage are those of the first frame; the number of tiles is that of all.
     """
     first = next(frames)
     begun = restoration_of(first.picture, plan, models, on_tile=on_tile)

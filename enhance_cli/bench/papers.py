@@ -33,8 +33,8 @@ TABLES: dict[Task, tuple[str, str]] = {
     "demosaic": ("demosaic", "demosaic"),
 }
 """For what is measured in one channel, and for the rest; where both differ, networks are made for either."""
-DEBLUR_COLUMN = "trained_on_GoPro"
-"""How tables of real blur head what published networks were trained on."""
+COLUMNS: dict[Task, str] = {"deblur": "trained_on_GoPro"}
+"""The one column of tables that have none for each setting; for real blur it names the training set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def published(
         made_so = network["arch"] == arch and network["parameters"].items() <= parameters.items()
         if made_so and task in network.get("tasks", (task,)):
             method = network.get("ensemble", f"{network['method']}+") if ensemble else network["method"]
-            column = DEBLUR_COLUMN if task == "deblur" else setting.replace(" ", "")
+            column = COLUMNS.get(task) or setting.replace(" ", "")
             return _cells().get((one_channel_table if gray else colour_table, dataset, column, method))
     return None
 

@@ -42,6 +42,24 @@ class Choice:
     ensemble: bool = False
     """Average every network's results over flips and turns; those of the tier `best` are in any case."""
 
+    @property
+    def tasks(self) -> set[Task]:
+        """The tasks that options name; empty where they leave it to models and sets.
+
+        UsageError if they contradict each other.
+        """
+        belongs, protocol = self.values.tasks, self.values.protocol
+        if self.task is None:
+            return belongs
+        related = PROTOCOLS[protocol].tasks if protocol else ()
+        stray = belongs - {self.task, *(related if self.task in related else ())}
+        if protocol and self.task not in related:
+            stray |= set(related)
+        if stray:
+            other = ", ".join(sorted(stray))
+            raise UsageError(f"--task {self.task} was given with options of {other}; leave one of them out")
+        return {self.task}
+
 
 @dataclass(frozen=True)
 class PlannedRow:
@@ -86,6 +104,28 @@ class NamedWeights:
     tasks: tuple[Task, ...]
     net_for: Callable[[Setting], LoadedNet]
 
+    @classmethod
+    def of_net(cls, net: LoadedNet) -> NamedWeights:
+        """One network, whatever it is to do."""
+        return cls(net.name, net.tasks, lambda setting: net)
+
+    @classmethod
+    def of_file(cls, path: Path, choice: Choice) -> NamedWeights:
+        """Weights of a file, which may hold several networks; ModelError for one that cannot be read."""
+        wanted = Wanted(task=choice.task, options=choice.options)
+
+        @cache
+        def load(task: Task, scale: int, condition: float | None) -> LoadedNet:
+            return load_file(path, replace(wanted, task=task, scale=scale, condition=condition))
+
+        values = choice.values
+        # Without a scale asked for, a file that does not show its own has to be told it.
+        scale = values.scales[0] if values.scales else None
+        first = load_file(path, replace(wanted, scale=scale, condition=(*values.sigmas, *SIGMAS)[0]))
+        return cls(
+            first.name, first.tasks, lambda setting: load(setting.task, setting.scale, setting.condition)
+        )
+
     def task_on(self, dataset: Dataset) -> Task:
         """What they are measured for on a set, of the several things that they may be able to do."""
         return next((task for task in dataset.tasks if task in self.tasks), self.tasks[0])
@@ -102,14 +142,14 @@ def plan(datasets: Sequence[Dataset], choice: Choice, *, named: bool) -> tuple[P
     tiers = [name for name in dict.fromkeys(choice.models) if name in catalog.TIERS]
     names = [name for name in dict.fromkeys(choice.models) if name not in (BASELINE_ONLY, *tiers)]
     weights = [
-        *(_always(load(catalog.find(name))) for name in names),
-        *(_from_file(path, choice) for path in dict.fromkeys(choice.weights)),
+        *(NamedWeights.of_net(load(catalog.find(name))) for name in names),
+        *(NamedWeights.of_file(path, choice) for path in dict.fromkeys(choice.weights)),
     ]
     if not weights and not choice.models:
         tiers = ["default"]
     _check_names("models", [one.name for one in weights])
     _check_names("sets", [dataset.name for dataset in datasets])
-    asked = _tasks_asked(choice)
+    asked = choice.tasks
     rows: list[PlannedRow] = []
     for dataset in datasets:
         for task in _tasks_of(dataset, asked or {one.task_on(dataset) for one in weights}, named=named):
@@ -151,37 +191,6 @@ def _check_names(what: str, names: Sequence[str]) -> None:
         raise UsageError(f"two {what} are called {twice}; rename one, or measure them one after the other")
 
 
-def _from_file(path: Path, choice: Choice) -> NamedWeights:
-    wanted = Wanted(task=choice.task, options=choice.options)
-
-    @cache
-    def load(task: Task, scale: int, condition: float | None) -> LoadedNet:
-        return load_file(path, replace(wanted, task=task, scale=scale, condition=condition))
-
-    values = choice.values
-    # Without a scale asked for, a file that does not show its own has to be told it.
-    scale = values.scales[0] if values.scales else None
-    first = load_file(path, replace(wanted, scale=scale, condition=(*values.sigmas, *SIGMAS)[0]))
-    return NamedWeights(
-        first.name, first.tasks, lambda setting: load(setting.task, setting.scale, setting.condition)
-    )
-
-
-def _tasks_asked(choice: Choice) -> set[Task]:
-    """The tasks that options name; empty where they leave it to models and sets."""
-    belongs, protocol = choice.values.tasks, choice.values.protocol
-    if choice.task is None:
-        return belongs
-    related = PROTOCOLS[protocol].tasks if protocol else ()
-    stray = belongs - {choice.task, *(related if choice.task in related else ())}
-    if protocol and choice.task not in related:
-        stray |= set(related)
-    if stray:
-        other = ", ".join(sorted(stray))
-        raise UsageError(f"--task {choice.task} was given with options of {other}; leave one of them out")
-    return {choice.task}
-
-
 def _tasks_of(dataset: Dataset, wanted: set[Task], *, named: bool) -> Sequence[Task]:
     """Those of the wanted ones that are measured on a set; without any, its usual one."""
     if wanted:
@@ -190,10 +199,6 @@ def _tasks_of(dataset: Dataset, wanted: set[Task], *, named: bool) -> Sequence[T
         known = ", ".join(KNOWN_SETS)
         raise UsageError(f"{dataset.name} has no usual task (known sets: {known}); name one with --task")
     return dataset.tasks[:1]
-
-
-def _always(net: LoadedNet) -> NamedWeights:
-    return NamedWeights(net.name, net.tasks, lambda setting: net)
 
 
 def _rows(

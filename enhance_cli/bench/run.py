@@ -189,9 +189,9 @@ def _restore_float(restorer: Restorer, x: Plane, size: tuple[int, int], conditio
 def _row(planned: PlannedRow, scores: tuple[Score, ...], seed: int) -> Row:
     net, setting, dataset = planned.net, planned.setting, planned.dataset
     paper = None
-    # A part of a set has no figure in any paper, and neither has blur that we made.
+    # A part of a set has no figure in any paper, and neither has damage that we alone make.
     is_whole = dataset.complete and not dataset.cut
-    is_theirs = setting.task != "deblur" or planned.inputs is not None
+    is_theirs = setting.published or planned.inputs is not None
     if net is not None and is_whole and is_theirs:
         paper = published(
             net.arch,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
@@ -11,13 +12,13 @@ from typing import Any
 
 from enhance_cli.checkpoints import store
 from enhance_cli.errors import ModelError
+from enhance_cli.tasks import TASKS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-TASKS = ("sr", "dejpeg", "denoise", "deblur", "demosaic")
 COLOURS = ("y", "gray", "rgb")
 SPEEDS = ("fast", "default", "best")
 """From the quickest to the most thorough; a task takes "default" unasked."""
@@ -41,7 +42,7 @@ class Weights:
     arch: str
     """Key in the registry of networks."""
     task: str
-    """"sr", "dejpeg", "denoise" or "deblur"."""
+    """Name of its row in `TASKS`."""
     scale: int = 1
     """Enlargement; 1 where the picture keeps its size."""
     colour: str
@@ -91,7 +92,9 @@ def of_tier(tier: str, task: str, *, scale: int = 1, gray: bool) -> Weights:
     def order(weights: Weights) -> tuple[bool, bool, int, bool]:
         # A colour network spends three times the work on a gray picture, and is no better there.
         wasted = gray and weights.colour == "rgb"
-        return weights.tier is None, wasted, _distance(tier, weights.tier), weights.colour not in colours
+        same = weights.tier in (tier, None)
+        steps = 0 if same else abs(SPEEDS.index(tier) - SPEEDS.index(weights.tier))
+        return weights.tier is None, wasted, steps, weights.colour not in colours
 
     return min(fitting, key=order)
 
@@ -105,13 +108,6 @@ def _candidates(tier: str, task: str) -> list[Weights]:
     """One speed may stand in for another, but none for photographs, nor they for it."""
     of_task = [weights for weights in catalog() if weights.task == task]
     return [weights for weights in of_task if (weights.tier == PHOTO) == (tier == PHOTO)]
-
-
-def _distance(wanted: str, tier: str | None) -> int:
-    """How far apart two tiers are; weights without a tier come last."""
-    if wanted == tier:
-        return 0
-    return abs(SPEEDS.index(wanted) - SPEEDS.index(tier)) if tier else len(SPEEDS)
 
 
 def read_catalog(path: Path) -> tuple[Weights, ...]:
@@ -153,16 +149,12 @@ def _record(table: Any, where: str) -> Weights:
     return Weights(**table)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
+def _text(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value, re.DOTALL) is not None
 
 
 def _is_count(value: Any) -> bool:
     return type(value) is int and value > 0  # bool is an int to Python, not to a reader of the catalog
-
-
-def _is_hash(value: Any) -> bool:
-    return _is_text(value) and len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 
 def _is_range(value: Any) -> bool:
@@ -170,17 +162,12 @@ def _is_range(value: Any) -> bool:
     return numbers and len(value) == 2 and value[0] < value[1]
 
 
-def _is_file(value: Any) -> bool:
-    plain = _is_text(value) and Path(value).name == value and "\\" not in value
-    return plain and value.endswith(".safetensors")
-
-
-TEXT = (_is_text, "a non-empty string")
+TEXT = (_text(".+"), "a non-empty string")
 COUNT = (_is_count, "a positive whole number")
 EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": TEXT,
-    "file": (_is_file, "a plain file name that ends in .safetensors"),
-    "sha256": (_is_hash, "64 lower-case hex digits"),
+    "file": (_text(r"[^/\\]*\.safetensors"), "a plain file name that ends in .safetensors"),
+    "sha256": (_text("[0-9a-f]{64}"), "64 lower-case hex digits"),
     "arch": TEXT,
     "task": (TASKS.__contains__, f"one of {', '.join(TASKS)}"),
     "scale": COUNT,

@@ -1,11 +1,10 @@
-"""What a weights file of ours says about itself, read without its tensors.  No torch."""
+"""What a weights file of ours says about itself.  No torch."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast, get_args
 
 from enhance_cli.arch.contract import Parameters, Task
@@ -38,23 +37,8 @@ class Header:
     """Everything that the file says, the entries above included."""
 
 
-def read_header(path: Path) -> Header:
-    """The header of a safetensors file of ours; ModelError in one line if it is not one."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path}: is not a readable safetensors file ({shown(error)})") from error
-    try:
-        return header_of(metadata)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
-
-
 def header_of(metadata: Mapping[str, str]) -> Header:
-    """The same from metadata already read; ModelError says which entry is missing or wrong."""
+    """What the metadata of a file of ours say; ModelError names the entry that is missing or wrong."""
     for key in REQUIRED:
         if key not in metadata:
             raise ModelError(f"it has no metadata {key!r}; write it with enhance train, or give another file")

@@ -61,7 +61,10 @@ class _Network:
         layers = self._child(self._child(self.file, "net"), "layers")
         n_convolutions = 0
         for group in self._references(layers, MAX_LAYERS):
-            kind = self._text(self._child(group, "type"))
+            letters = self._child(group, "type")
+            if letters.dtype.kind != "u":
+                raise ValueError("a layer's type is no text")
+            kind = "".join(chr(code) for code in self._values(letters, MAX_TYPE).flat)
             if kind == "conv":
                 tensors |= self._convolution(group, f"layers.{n_convolutions}")
                 n_convolutions += 1
@@ -101,11 +104,6 @@ class _Network:
         if not isinstance(dataset, h5py.Dataset) or h5py.check_ref_dtype(dataset.dtype) is not h5py.Reference:
             raise ModelError("its layers are no cell arrays; save a MatConvNet SimpleNN network with -v7.3")
         return [self.file[reference] for reference in self._values(dataset, limit).flat]
-
-    def _text(self, dataset: Any) -> str:
-        if dataset.dtype.kind != "u":
-            raise ValueError("a layer's type is no text")
-        return "".join(chr(code) for code in self._values(dataset, MAX_TYPE).flat)
 
     def _floats(self, dataset: Any) -> np.ndarray:
         if dataset.dtype.kind != "f" or not dataset.size or dataset.ndim > N_DIMS:

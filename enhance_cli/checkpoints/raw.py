@@ -7,7 +7,7 @@ The kind is told by the first bytes, never by the suffix. What a kind needs beyo
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ HEAD = 4096
 HDF5 = b"\x89HDF\r\n\x1a\n"
 HDF5_PLACES = (0, 512, 1024, 2048)
 """MATLAB puts 512 bytes of text before it."""
+MATLAB = b"MATLAB 7.3 MAT-file"
 MAX_HEADER = 100_000_000
 """Bytes of a safetensors header, as its library has it."""
 PICKLE_PROTOCOLS = range(2, 6)
@@ -60,44 +61,34 @@ def read_raw(path: Path) -> Raw:
     what weights do not need, sizes that the file cannot hold.
     """
     try:
-        raw = _read(path)
-        _check_names(raw.tensors)
+        if path.is_dir():
+            raise ModelError("is a folder; give the weights file in it")
+        if path.exists() and not path.is_file():
+            raise ModelError("is not a regular file; give a weights file")
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if not head:
+            raise ModelError("is empty; download it again")
+        # Eight bytes with the header's length, then JSON.
+        if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= MAX_HEADER:
+            raw = _read_safetensors(path)
+        elif head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            raw = Raw(read_zip(path), {})
+        elif head[0] == 0x80 and len(head) > 1 and head[1] in PICKLE_PROTOCOLS:
+            raw = Raw(read_legacy(path), {})
+        elif any(head.startswith(HDF5, place) for place in HDF5_PLACES) or head.startswith(MATLAB):
+            raw = Raw(read_matconvnet(path), {})
+        else:
+            raise ModelError(_other_kind(head))
+        for key in raw.tensors:
+            if len(key) > MAX_KEY or not key.isprintable():
+                raise ModelError(f"names a weight {shown(key)}; it is damaged or hostile")
         return raw
     except OSError as error:
         reason = error.strerror or shown(error)
         raise ModelError(f"cannot read weights file {path}: {reason}; check the path") from error
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-
-
-def _read(path: Path) -> Raw:
-    if path.is_dir():
-        raise ModelError("is a folder; give the weights file in it")
-    if path.exists() and not path.is_file():
-        raise ModelError("is not a regular file; give a weights file")
-    with path.open("rb") as file:
-        head = file.read(HEAD)
-    if not head:
-        raise ModelError("is empty; download it again")
-    if _is_safetensors(head):
-        return _read_safetensors(path)
-    return Raw(_reader(head)(path), {})
-
-
-def _reader(head: bytes) -> Callable[[Path], dict[str, Tensor]]:
-    """Who reads a file that begins so; ModelError if nobody does."""
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return read_zip
-    if head[0] == 0x80 and len(head) > 1 and head[1] in PICKLE_PROTOCOLS:
-        return read_legacy
-    if any(head.startswith(HDF5, place) for place in HDF5_PLACES) or head.startswith(b"MATLAB 7.3 MAT-file"):
-        return read_matconvnet
-    raise ModelError(_other_kind(head))
-
-
-def _is_safetensors(head: bytes) -> bool:
-    """Eight bytes with the header's length, then JSON."""
-    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= MAX_HEADER
 
 
 def _read_safetensors(path: Path) -> Raw:
@@ -126,22 +117,10 @@ def _other_kind(head: bytes) -> str:
     start = head.lstrip()[:16].lower()
     if start.startswith((b"<!doctype html", b"<html", b"<head")):
         return "is a web page, not weights; download the file itself"
-    if _is_text(head):
-        return "is a text file, not weights; give a safetensors, PyTorch or MATLAB v7.3 file"
+    with suppress(UnicodeDecodeError):
+        text = getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+        if all(letter.isprintable() or letter.isspace() for letter in text):
+            return "is a text file, not weights; give a safetensors, PyTorch or MATLAB v7.3 file"
     if head[0] == 0x08 and head[2:3] in (b"\x12", b"\x3a"):  # ir_version, then producer_name or graph
         return "looks like ONNX, which is not read; give the PyTorch file that it was made from"
     return "is no weights file known here; give a safetensors, PyTorch or MATLAB v7.3 file"
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        text = getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
-    except UnicodeDecodeError:
-        return False
-    return all(letter.isprintable() or letter.isspace() for letter in text)
-
-
-def _check_names(tensors: dict[str, Tensor]) -> None:
-    for key in tensors:
-        if len(key) > MAX_KEY or not key.isprintable():
-            raise ModelError(f"names a weight {shown(key)}; it is damaged or hostile")

@@ -133,19 +133,16 @@ def _under_prefixes(tensors: Tensors, wanted: Wanted) -> dict[str, tuple[Tensors
             except ModelError as error:
                 problem = problem or error
                 continue
-            if known is not None and _fits(known):
-                found[name] = group, known
+            if known is None:
+                continue
+            try:
+                # Those of a whole network? A part of another one's may look like a small one.
+                check_shapes(built(known)[0], known.tensors)
+            except ModelError:
+                continue
+            found[name] = group, known
         if found:
             return found
         if problem is not None:
             raise problem
     return {}
-
-
-def _fits(found: Recognised) -> bool:
-    """Whether the tensors are those of a whole network: a part of another one's may look like a small one."""
-    try:
-        check_shapes(built(found)[0], found.tensors)
-    except ModelError:
-        return False
-    return True

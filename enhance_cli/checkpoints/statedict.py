@@ -58,7 +58,10 @@ def load_tensors(
     # An empty axis counts as one, so that the other axes stay bounded.
     check_elements(sum(prod(max(n, 1) for n in stored.shape) for stored in found.values()), file_size)
     for key, stored in found.items():
-        if not _fits(stored):
+        n_bytes = stored.storage.size * stored.storage.dtype.itemsize
+        steps = zip(stored.shape, stored.stride, strict=True)
+        last = stored.offset + sum((n - 1) * step for n, step in steps)
+        if 0 not in stored.shape and (last + 1) * stored.dtype.itemsize > n_bytes:
             raise ModelError(f"weight {shown(key)} reaches beyond its storage; it is damaged or hostile")
     contents: dict[str, bytearray] = {}
     tensors = {}
@@ -66,24 +69,14 @@ def load_tensors(
         storage = stored.storage
         if storage.key not in contents:
             contents[storage.key] = read(storage)
-        tensors[key] = _tensor(stored, contents[storage.key])
+        if 0 in stored.shape:
+            tensors[key] = torch.empty(stored.shape, dtype=stored.dtype)
+            continue
+        size, content = storage.dtype.itemsize, contents[storage.key]
+        n_elements = storage.size * size // stored.dtype.itemsize
+        flat = torch.frombuffer(content, dtype=stored.dtype, count=n_elements, offset=storage.start * size)
+        tensors[key] = flat.as_strided(stored.shape, stored.stride, stored.offset).contiguous()
     return tensors
-
-
-def _fits(stored: Stored) -> bool:
-    """Whether the tensor's last element lies within its storage."""
-    n_bytes = stored.storage.size * stored.storage.dtype.itemsize
-    last = stored.offset + sum((n - 1) * step for n, step in zip(stored.shape, stored.stride, strict=True))
-    return 0 in stored.shape or (last + 1) * stored.dtype.itemsize <= n_bytes
-
-
-def _tensor(stored: Stored, content: bytearray) -> Tensor:
-    if 0 in stored.shape:
-        return torch.empty(stored.shape, dtype=stored.dtype)
-    storage, size = stored.storage, stored.storage.dtype.itemsize
-    n_elements = storage.size * size // stored.dtype.itemsize
-    flat = torch.frombuffer(content, dtype=stored.dtype, count=n_elements, offset=storage.start * size)
-    return flat.as_strided(stored.shape, stored.stride, stored.offset).contiguous()
 
 
 def _attributes(node: object) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def weights_folder() -> Path:
 def path_of(weights: Weights) -> Path:
     """Path of the weights file, verified once per process; ModelError if missing or altered."""
     path = weights_folder() / weights.file
-    _verified(path, weights.name, weights.sha256)
+    _check_once(path, weights.name, weights.sha256)
     return path
 
 
@@ -53,11 +53,6 @@ def digest_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-@cache
-def _verified(path: Path, name: str, expected: str) -> None:
-    _check(path, name, expected)
-
-
 def _check(path: Path, name: str, expected: str) -> None:
     found = sha256_of(path)
     if found != expected:
@@ -65,3 +60,6 @@ def _check(path: Path, name: str, expected: str) -> None:
             f"weights {name}: {path} has sha256 {found[:12]}..., the catalog says {expected[:12]}...; "
             "reinstall the package"
         )
+
+
+_check_once = cache(_check)

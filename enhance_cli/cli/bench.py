@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
@@ -30,9 +30,9 @@ from enhance_cli.cli.options import (
 from enhance_cli.cli.progress import progress_bar
 from enhance_cli.cli.tables import print_tables
 from enhance_cli.errors import ImageError, UsageError, WriteError
+from enhance_cli.tasks import Task
 
 if TYPE_CHECKING:
-    from enhance_cli.arch.contract import Task
     from enhance_cli.bench.datasets.find import Dataset
     from enhance_cli.bench.plan import Choice, PlannedRow
     from enhance_cli.bench.protocols.choice import Values
@@ -51,7 +51,7 @@ def bench(
         ),
     ] = None,
     task: Annotated[
-        Literal["sr", "dejpeg", "denoise", "deblur", "demosaic"] | None,
+        Task | None,
         typer.Option(help="What to measure.", show_default="what the set is usual for"),
     ] = None,
     scale: Annotated[str | None, typer.Option(metavar="N,...", help="For sr.", show_default="2,3,4")] = None,
@@ -213,7 +213,11 @@ def bench(
     )
     failures: list[ImageError] = []
     finished = _until_failure(progress.around(measured), failures)
-    rows = list((_print_json if json else print_tables)(finished))
+    rows = []
+    for row in finished if json else print_tables(finished):
+        if json:
+            data(row.to_json())
+        rows.append(row)
     if failures:
         # What was measured before is reported; a gate cannot be judged on a part.
         outputs.write(rows, ())
@@ -295,9 +299,3 @@ class _Progress:
             if row is None:
                 return
             yield row
-
-
-def _print_json(rows: Iterable[Row]) -> Iterator[Row]:
-    for row in rows:
-        data(row.to_json())
-        yield row

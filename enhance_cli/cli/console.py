@@ -28,6 +28,8 @@ LONG_WAIT = 0.1
 """Share of the run that the network spends waiting, from which the summary says what would help."""
 FAST_SETTINGS = {".png": ("png_level", 2), ".webp": ("webp_effort", 0)}
 """The setting, by suffix, from which on writing takes little time."""
+NAME_WIDTH = 32
+"""Characters of a file's name in the progress bar."""
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What would end a line, steer the terminal or not be encoded."""
 
@@ -275,9 +277,11 @@ class _Bar:
     def tile(self, event: TileDone) -> None:
         if event.done == 1:
             self._progress.reset(self._tiles, total=event.total, visible=event.total > 1)
+        # rich cannot print undecodable bytes.
+        name = event.input.encode(errors="replace").decode()
         self._progress.update(
             self._tiles,
-            description=_short(event.input),
+            description=name if len(name) <= NAME_WIDTH else f"...{name[3 - NAME_WIDTH :]}",
             completed=event.done,
             visible=1 < event.total != event.done,
         )
@@ -287,9 +291,3 @@ class _Bar:
 
     def print(self, line: str) -> None:
         self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _short(name: str, width: int = 32) -> str:
-    # rich cannot print undecodable bytes
-    name = name.encode(errors="replace").decode()
-    return name if len(name) <= width else f"...{name[3 - width :]}"

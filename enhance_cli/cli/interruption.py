@@ -41,11 +41,15 @@ class Interruption:
         self._tell = tell
         self._abandon = abandon
         self._before: dict[int, Any] = {}
-        self._first = 0.0
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is not threading.main_thread():
             return self
+
+        def wait_for_listener(number: int, frame: FrameType | None) -> None:
+            # So that no other picture is begun before the signal is heard.
+            self.stop.wait(ECHO_SECONDS)
+
         self._heard, self._alarm = socket.socketpair()
         self._alarm.setblocking(False)
         self._old_alarm = signal.set_wakeup_fd(self._alarm.fileno(), warn_on_full_buffer=False)
@@ -53,7 +57,7 @@ class Interruption:
         self._listener.start()
         for number in SIGNALS:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
-                self._before[number] = signal.signal(number, self._wait_for_listener)
+                self._before[number] = signal.signal(number, wait_for_listener)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,29 +70,24 @@ class Interruption:
         self._listener.join()
         self._heard.close()
 
-    def _wait_for_listener(self, number: int, frame: FrameType | None) -> None:
-        """So that no other picture is begun before the signal is heard."""
-        self.stop.wait(ECHO_SECONDS)
-
     def _listen(self) -> None:
+        first = 0.0
         while number := self._heard.recv(1):
-            if number[0] in self._before:
-                self._hear()
-
-    def _hear(self) -> None:
-        now = time.monotonic()
-        if self.finishes and not self.stop.is_set():
-            self._first = now
-            self.stop.set()
-            text = "stopping when the picture in hand is finished; once more stops at once"
-            # A terminal may take no more for now, and the next signal has to be heard all the same.
-            threading.Thread(target=self._tell, args=[text], daemon=True).start()
-        elif not self.finishes:
-            self._tell("interrupted")
-            os._exit(INTERRUPTED)
-        elif now - self._first > ECHO_SECONDS:
-            self._abandon()
-            os._exit(INTERRUPTED)
+            if number[0] not in self._before:
+                continue
+            now = time.monotonic()
+            if self.finishes and not self.stop.is_set():
+                first = now
+                self.stop.set()
+                text = "stopping when the picture in hand is finished; once more stops at once"
+                # A terminal may take no more for now, and the next signal has to be heard all the same.
+                threading.Thread(target=self._tell, args=[text], daemon=True).start()
+            elif not self.finishes:
+                self._tell("interrupted")
+                os._exit(INTERRUPTED)
+            elif now - first > ECHO_SECONDS:
+                self._abandon()
+                os._exit(INTERRUPTED)
 
 
 def leave(code: int) -> None:

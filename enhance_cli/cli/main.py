@@ -25,7 +25,7 @@ from enhance_cli.cli.talk import Talk, discard
 from enhance_cli.errors import EnhanceError
 
 # click's UsageError, found through what Typer exports: which click that is depends on Typer's version.
-USAGE: type[Exception] = typer.BadParameter.__bases__[0]
+USAGE: Any = typer.BadParameter.__bases__[0]
 
 
 class EnhanceGroup(TyperGroup):
@@ -38,7 +38,13 @@ class EnhanceGroup(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except USAGE as error:
-            _tell_usage(ctx, error)
+            text = error.format_message()
+            if "\n" in text:
+                # A group without a command: its help.
+                error.show(Talk())
+            else:
+                command = (error.ctx or ctx).command_path
+                _tell(ctx, f"{text.rstrip('.')}; {command} --help tells more")
             raise typer.Exit(2) from error
         except EnhanceError as error:
             _tell(ctx, str(error))
@@ -91,16 +97,6 @@ def _tell(context: Any, text: str) -> None:
     if context.meta.get("debug"):
         console.say(traceback.format_exc().rstrip())
     console.error(text)
-
-
-def _tell_usage(context: Any, error: Any) -> None:
-    text = error.format_message()
-    if "\n" in text:
-        # A group without a command: its help.
-        error.show(Talk())
-        return
-    command = (error.ctx or context).command_path
-    _tell(context, f"{text.rstrip('.')}; {command} --help tells more")
 
 
 def main() -> None:

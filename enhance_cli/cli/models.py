@@ -25,7 +25,6 @@ from enhance_cli.cli.tables import print_columns
 from enhance_cli.tasks import Task
 
 if TYPE_CHECKING:
-    from enhance_cli.checkpoints.catalog import Weights
     from enhance_cli.checkpoints.reader import LoadedNet
 
 app = typer.Typer(no_args_is_help=True, help="Show and verify the shipped weights; look into other files.")
@@ -56,7 +55,8 @@ def list_models(json: Json = False) -> None:
         for weights in catalog():
             console.event("model", asdict(weights))
         return
-    print_columns([COLUMNS, *(_row(weights) for weights in catalog())])
+    tables = [asdict(weights) for weights in catalog()]
+    print_columns([COLUMNS, *(tuple(str(one[column] or "") for column in COLUMNS) for one in tables)])
 
 
 @app.command()
@@ -195,11 +195,6 @@ def _load(file: Path, task: Task | None, scale: float | None, options: list[str]
     if scale is not None and not 1 <= scale < math.inf:
         raise UsageError(f"--scale {scale:g} is not possible; give 1 or more")
     return load_file(file, Wanted(task=task, scale=scale, options=arch_options(options)))
-
-
-def _row(weights: Weights) -> tuple[str, ...]:
-    values = asdict(weights)
-    return tuple(str(values[column] or "") for column in COLUMNS)
 
 
 def _text(value: object) -> str:

@@ -110,26 +110,13 @@ def camera_noise(x: NDArray[np.uint8], seed: int, *, quality: int | None = None)
 
 
 def camera_grain(x: Tensor, generator: torch.Generator, how: CameraNoise = USUAL) -> Tensor:
-    """What a camera's noise adds to pictures (N, 3, H, W) in 0..255, neither rounded nor clipped."""
-    uniform = _uniform(len(x), generator)
-    noise = _through_the_camera(x, generator, uniform, how)
-    return torch.where(uniform(0, 1) < how.filtered, _filtered(noise, x, uniform), noise)
+    """What a camera's noise adds to pictures (N, 3, H, W) in 0..255, neither rounded nor clipped.
 
-
-def _uniform(n: int, generator: torch.Generator) -> Draw:
-    def draw(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator, device=generator.device)
-
-    return draw
-
-
-def _through_the_camera(x: Tensor, generator: torch.Generator, uniform: Draw, how: CameraNoise) -> Tensor:
-    """The noise of a developed picture (N, 3, H, W) in levels, of mean 0 wherever it lies.
-
-    It is carried through gains, matrix and tone curve by their slopes: what the bend of the curve and
-    clipping do to its mean is left out, which would teach a network to move brightness.
+    It is of mean 0 wherever it lies: carried through gains, matrix and tone curve by their slopes. What the
+    bend of the curve and clipping do to its mean is left out, which would teach a network to move brightness.
     """
     n, device = len(x), x.device
+    uniform = _uniform(n, generator)
     matrix = _colour_matrices(n, generator, device)
     # Daylight and lamps: red and blue are amplified.  A brightening stands for exposure in software.
     gains = torch.cat([uniform(1.2, 2.4), uniform(1.0, 1.0), uniform(1.2, 2.4)], 1) * uniform(0.8, 1.5)
@@ -147,7 +134,15 @@ def _through_the_camera(x: Tensor, generator: torch.Generator, uniform: Draw, ho
     # Tone curve: a square root, which gamma is near enough to, and a share of contrast in the middle.
     root = light.sqrt()
     slope = 0.5 / root * (1 + uniform(0, 0.8) * (6 * root - 6 * root * root - 1))
-    return _mixed(matrix, noise * gains) * slope * 255
+    noise = _mixed(matrix, noise * gains) * slope * 255
+    return torch.where(uniform(0, 1) < how.filtered, _filtered(noise, x, uniform), noise)
+
+
+def _uniform(n: int, generator: torch.Generator) -> Draw:
+    def draw(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, 1, 1, 1, generator=generator, device=generator.device)
+
+    return draw
 
 
 def _filtered(noise: Tensor, picture: Tensor, uniform: Draw) -> Tensor:
@@ -212,13 +207,12 @@ def _gauss(x: Tensor, width: Tensor | float) -> Tensor:
 
     By matrix products, which processors are good at.
     """
-    down, across = (_gauss_matrix(side, width, x) for side in x.shape[2:])
+    width = torch.as_tensor(width, device=x.device, dtype=x.dtype).reshape(-1, 1, 1, 1)
+    matrices = []
+    for side in x.shape[2:]:
+        positions = torch.arange(side, device=x.device, dtype=x.dtype)
+        # (N or 1, 1, side, side), rows normalised.
+        matrix = torch.exp(-0.5 * ((positions[:, None] - positions) / width) ** 2)
+        matrices.append(matrix / matrix.sum(-1, keepdim=True))
+    down, across = matrices
     return down @ x @ across.mT
-
-
-def _gauss_matrix(side: int, width: Tensor | float, like: Tensor) -> Tensor:
-    """(N or 1, 1, side, side) whose rows are normalised Gaussians."""
-    positions = torch.arange(side, device=like.device, dtype=like.dtype)
-    width = torch.as_tensor(width, device=like.device, dtype=like.dtype).reshape(-1, 1, 1, 1)
-    matrix = torch.exp(-0.5 * ((positions[:, None] - positions) / width) ** 2)
-    return matrix / matrix.sum(-1, keepdim=True)

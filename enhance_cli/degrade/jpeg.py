@@ -50,15 +50,20 @@ def compress_batch(x: Tensor, quality: Tensor, *, subsample: bool = True) -> Ten
     """
     if x.shape[1] == 1:
         return _code(x, quantisation(LUMA_TABLE, quality))
-    ycc = _levels(_apply(_to_ycc(x.device), x) + _offset(x.device))
+    to_ycc, from_ycc, offset = _colour_transform(x.device)
+    ycc = _levels(_apply(to_ycc, x) + offset)
     luma = _code(ycc[:, :1], quantisation(LUMA_TABLE, quality))
-    chroma = _halve(ycc[:, 1:]) if subsample else ycc[:, 1:]
+    chroma = ycc[:, 1:]
+    if subsample:
+        # libjpeg rounds means of four down and up by turns, so that no bias adds up.
+        bias = torch.tensor([0.25, 0.5], device=x.device).repeat(x.shape[-1] // 4)
+        chroma = (F.avg_pool2d(chroma, 2) + bias).floor_()
     chroma = _code(chroma, quantisation(CHROMA_TABLE, quality))
     if subsample:
         # libjpeg's "fancy upsampling" is the triangle filter, which is bilinear at half-pixel phase.
         chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False).round()
     ycc = torch.cat([luma, chroma], 1)
-    return _levels(_apply(_from_ycc(x.device), ycc - _offset(x.device)))
+    return _levels(_apply(from_ycc, ycc - offset))
 
 
 def quantisation(table: tuple[tuple[int, ...], ...], quality: Tensor) -> Tensor:
@@ -82,12 +87,6 @@ def _code(x: Tensor, steps: Tensor) -> Tensor:
     return _levels(blocks.reshape(n, c, height, width) + 128)
 
 
-def _halve(x: Tensor) -> Tensor:
-    # libjpeg rounds means of four down and up by turns, so that no bias adds up.
-    bias = torch.tensor([0.25, 0.5], device=x.device).repeat(x.shape[-1] // 4)
-    return (F.avg_pool2d(x, 2) + bias).floor_()
-
-
 def _levels(x: Tensor) -> Tensor:
     return x.round_().clamp_(0, 255)
 
@@ -106,21 +105,9 @@ def _dct(device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=4)
-def _to_ycc(device: torch.device) -> Tensor:
-    """JFIF RGB to YCbCr, full range."""
-    return torch.tensor(
-        [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]],
-        device=device,
-    )
-
-
-@lru_cache(maxsize=4)
-def _from_ycc(device: torch.device) -> Tensor:
-    return torch.tensor(
-        [[1.0, 0.0, 1.402], [1.0, -0.344136286, -0.714136286], [1.0, 1.772, 0.0]], device=device
-    )
-
-
-@lru_cache(maxsize=4)
-def _offset(device: torch.device) -> Tensor:
-    return torch.tensor([0.0, 128.0, 128.0], device=device)[None, :, None, None]
+def _colour_transform(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """JFIF's matrices from RGB to YCbCr, full range, and back, and what is added in between."""
+    to_ycc = [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]]
+    from_ycc = [[1.0, 0.0, 1.402], [1.0, -0.344136286, -0.714136286], [1.0, 1.772, 0.0]]
+    offset = torch.tensor([0.0, 128.0, 128.0], device=device)[None, :, None, None]
+    return torch.tensor(to_ycc, device=device), torch.tensor(from_ycc, device=device), offset

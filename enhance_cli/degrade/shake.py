@@ -61,7 +61,11 @@ def camera_path(rng: np.random.Generator, length: float) -> NDArray[np.float64]:
     tremor = rng.choice([0.0, rng.uniform(0.0, 0.08)])
     jolts = rng.random(N_STEPS) < rng.choice([0.0, rng.uniform(0, 0.015)])
     drift = np.exp(2j * np.pi * rng.random()) * rng.choice([0.0, rng.uniform(0, 0.3)])
-    pace = _pace(rng)
+    # Time runs evenly along the path but for pauses, where the camera rests.
+    pace = np.ones(N_STEPS)
+    for _ in range(rng.integers(0, 4)):
+        start, span = rng.integers(N_STEPS), rng.integers(8, 64)
+        pace[start : start + span] = rng.uniform(0, 0.4)
     position, velocity = 0j, np.exp(2j * np.pi * rng.random())
     path = np.empty(N_STEPS, complex)
     kicks = rng.standard_normal(N_STEPS) + 1j * rng.standard_normal(N_STEPS)
@@ -77,15 +81,6 @@ def camera_path(rng: np.random.Generator, length: float) -> NDArray[np.float64]:
     extent = max(np.ptp(points, axis=1).max(), 1e-9)
     points *= length / extent
     return points - points.mean(axis=1, keepdims=True)
-
-
-def _pace(rng: np.random.Generator) -> NDArray[np.float64]:
-    """How fast time runs along a path, (N_STEPS,): mostly even, with pauses where the camera rests."""
-    pace = np.ones(N_STEPS)
-    for _ in range(rng.integers(0, 4)):
-        start, span = rng.integers(N_STEPS), rng.integers(8, 64)
-        pace[start : start + span] = rng.uniform(0, 0.4)
-    return pace
 
 
 def shake_kernel(seed: int, *, longest: float = LONGEST) -> NDArray[np.float32]:
@@ -132,7 +127,13 @@ class ShakenPictures:
     def __init__(self, seeds: range, how: Shake = USUAL) -> None:
         self.how = how
         rng = np.random.default_rng((seeds.start, seeds.stop))
-        self.turns = [self._turn(rng) for _ in seeds[: len(seeds) // 8 + 1]]
+        self.turns = []
+        """(3, N_TURNS) each: rows, columns and angle in radians along one exposure, of mean 0."""
+        for _ in seeds[: len(seeds) // 8 + 1]:
+            path = camera_path(rng, rng.uniform(1, LONGEST / 2))[:, :: N_STEPS // N_TURNS]
+            angles = camera_path(rng, rng.uniform(0, MOST_TURN))[:1, :: N_STEPS // N_TURNS]
+            motion = np.concatenate([path, angles])
+            self.turns.append(torch.from_numpy(motion - motion.mean(axis=1, keepdims=True)).float())
         n_focus = round(how.defocused / (1 - how.sharp) * len(seeds))
         kernels = [focus_kernel(seed) for seed in seeds[:n_focus]]
         kernels += [shake_kernel(seed) for seed in seeds[n_focus:]]
@@ -172,14 +173,6 @@ class ShakenPictures:
         coded = compress_batch(blurred, quality, subsample=subsample)
         blurred = torch.where(uniform(0, 1) < self.how.jpeg, coded, blurred)
         return torch.where(uniform(0, 1) < self.how.sharp, clean, blurred), clean
-
-    @staticmethod
-    def _turn(rng: np.random.Generator) -> Tensor:
-        """(3, N_TURNS): rows, columns and angle in radians along one exposure, each of mean 0."""
-        path = camera_path(rng, rng.uniform(1, LONGEST / 2))[:, :: N_STEPS // N_TURNS]
-        angles = camera_path(rng, rng.uniform(0, MOST_TURN))[:1, :: N_STEPS // N_TURNS]
-        motion = np.concatenate([path, angles])
-        return torch.from_numpy(motion - motion.mean(axis=1, keepdims=True)).float()
 
 
 def turned(x: Tensor, motions: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ _BAND_ROWS = 256
 
 
 def alpha_is_soft(alpha: Pixels) -> bool:
-    """Whether the edges of (H, W) transparency are smooth, as of an antialiased drawing or a photograph.
+    """Whether the edges of (H, W) transparency are smooth, as in an antialiased drawing or a photograph.
 
-    An edge lies where neighbours differ. Of a cut-out mask nearly all pixels there are clear or opaque; of a
-    smooth edge many are in between. Without any edge it is not soft: any way of resizing will do.
+    An edge lies where neighbours differ. In a cut-out mask nearly all pixels there are clear or opaque; in a
+    smooth edge many are in between. Transparency without an edge is not soft: any way of resizing will do.
     """
     full = int(np.iinfo(alpha.dtype).max)
     on_edge = np.zeros(alpha.shape, bool)

@@ -51,8 +51,9 @@ def estimate_blur(pixels: Pixels) -> BlurEstimate:
     """The blur in (H, W, C) pixels, C = 1 or 3, from at most a megapixel of them.
 
     Squared differences between pixels grow in proportion to their distance where edges are sharp, and to its
-    square within the reach of a blur.  Looked at are the parts of most contrast, so that a background out of
-    focus behind a sharp subject is no blur.  Noise hides blur: the noisier, the more it passes as sharp.
+    square within the reach of a blur.  Only the parts with the most contrast are examined, so that a
+    background out of focus behind a sharp subject is no blur.  Noise hides blur: the noisier a blurred
+    picture is, the more likely it passes as sharp.
     """
     features = blur_features(pixels)
     if features is None or _steepness(pixels) > _SHARP:
@@ -90,9 +91,10 @@ def blur_features(pixels: Pixels) -> NDArray[np.float64] | None:
 
 
 def _steepness(pixels: Pixels) -> float:
-    """The largest step between neighbours over all contrast, in the middle of the tiles of most contrast.
+    """The largest step between neighbours over the whole contrast: median of the tiles with the most of it.
 
-    Of the two axes the one with the smaller step: a straight movement leaves the edges along its path hard.
+    Of the two axes, the one with the smaller step counts: a straight movement leaves the edges along its path
+    hard.
     """
     tiles = surveyed(pixels, _TILE, _LEAST_TILE)
     luma = tiles @ LUMA if tiles.shape[3] == 3 else tiles[..., 0]

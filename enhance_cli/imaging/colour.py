@@ -76,11 +76,6 @@ def jpeg_ycbcr(rgb: Floats) -> Floats:
     return _affine(rgb, _JFIF, _JFIF_OFFSET)
 
 
-def from_jpeg_ycbcr(ycbcr: Floats) -> Floats:
-    """Undo `jpeg_ycbcr`; the result is not clipped."""
-    return _undo(ycbcr, _JFIF, _JFIF_OFFSET)
-
-
 def lab_to_srgb(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     """Take CIE L*a*b* of illuminant D50 (L in 0..100) to sRGB; the result is not clipped (IEC 61966-2-1)."""
     y = (lab[..., :1] + 16) / 116

@@ -1,6 +1,6 @@
-"""EXIF blocks (CIPA DC-008): read tag by tag, made upright, brought to another size, written again.
+"""EXIF blocks (CIPA DC-008): read tag by tag, made upright, adapted to another size, and written again.
 
-Texts, maker notes and tags that nobody here knows keep their bytes.
+Texts, maker notes and tags that are not known here keep their bytes.
 """
 
 from __future__ import annotations

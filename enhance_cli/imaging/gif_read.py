@@ -24,7 +24,7 @@ _XMP_TRAILER = bytes([1, *range(255, -1, -1)])
 def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     """All frames, each as it looks on the screen."""
     check_size(int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little"), limits)
-    clean, metadata = _walked(data, limits)
+    clean, metadata = _without_extensions(data, limits)
     with Image.open(io.BytesIO(clean), formats=("GIF",)) as image:
         for frame in animated(image, "GIF", metadata, limits):
             # The file counts repetitions, 0 for ever, and says nothing where all is shown once.
@@ -32,7 +32,7 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
             yield replace(frame, loops=1 if loop is None else loop and loop + 1)
 
 
-def _walked(data: bytes, limits: Limits) -> tuple[bytes, Metadata]:
+def _without_extensions(data: bytes, limits: Limits) -> tuple[bytes, Metadata]:
     """The file without its extensions but for what animations need, and its metadata."""
     at = 13 + _table(data[10:11])
     pieces, count, n_blocks = [data[:at]], 0, 0
@@ -48,11 +48,11 @@ def _walked(data: bytes, limits: Limits) -> tuple[bytes, Metadata]:
             left, top, width, height = struct.unpack("<4H", data[at + 1 : at + 9].ljust(8, b"\0"))
             # Decoders enlarge the screen to hold every frame.
             check_size(left + width, top + height, limits)
-            at = _behind(data, at + 11 + _table(data[at + 9 : at + 10]))
+            at = _end_of_blocks(data, at + 11 + _table(data[at + 9 : at + 10]))
             pieces.append(data[start:at])
         elif data[at] == _EXTENSION:
             kind = data[at + 1 : at + 2]
-            at = _behind(data, at + 2)
+            at = _end_of_blocks(data, at + 2)
             name = data[start + 3 : start + 14] if kind == bytes([_APPLICATION]) else b""
             if kind == bytes([_CONTROL]) or name == _LOOP:
                 pieces.append(data[start:at])
@@ -76,7 +76,7 @@ def _table(flags: bytes) -> int:
     return 3 << (1 + (flags[0] & 7)) if flags and flags[0] & 0x80 else 0
 
 
-def _behind(data: bytes, at: int) -> int:
+def _end_of_blocks(data: bytes, at: int) -> int:
     """Where the sub-blocks that begin at `at` are through."""
     while at < len(data) and data[at]:
         at += 1 + data[at]

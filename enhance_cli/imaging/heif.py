@@ -14,20 +14,28 @@ from PIL import Image
 from enhance_cli.imaging import exif as exifs
 from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.picture import PngChunk
-from enhance_cli.imaging.samples import Decoded, animated, check_size, split, stretched, through_opencv, told
+from enhance_cli.imaging.samples import (
+    Decoded,
+    animated,
+    check_size,
+    pillow_metadata,
+    split,
+    stretched,
+    through_opencv,
+)
 
 _CONTAINERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}
 """Boxes that hold the boxes looked for, and the bytes before these."""
 _PROPERTY_BYTES = 64
-_UNTOLD = 2
+_UNSPECIFIED = 2
 """Code point of ITU-T H.273 for "unspecified"."""
 
 
 def avif_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
-    """All frames; pictures of 10 and 12 bits with 16."""
+    """All frames; pictures of 10 and 12 bits come as 16 bits."""
     bits, colour = _properties(data, limits)
     with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
-        for frame in animated(image, "AVIF", told(image.info, colour), limits):
+        for frame in animated(image, "AVIF", pillow_metadata(image.info, colour), limits):
             deep = through_opencv(data) if bits > 8 and frame.count == 1 else None
             if deep is not None and deep.dtype == np.uint16 and deep.shape[1::-1] == image.size:
                 yield replace(frame, samples=split(stretched(deep, 2**bits - 1)))
@@ -36,7 +44,7 @@ def avif_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
 
 
 def heic_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
-    """The primary picture first, then the others; 10 and 12 bits with 16. Needs pillow-heif."""
+    """The primary picture first, then the others; 10 and 12 bits come as 16. Needs pillow-heif."""
     import pillow_heif
 
     _, colour = _properties(data, limits)
@@ -46,7 +54,7 @@ def heic_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
         image = file[number]
         check_size(*image.size, limits)
         samples = split(np.asarray(image).copy())
-        metadata = told(image.info, colour)
+        metadata = pillow_metadata(image.info, colour)
         if metadata.exif is not None:
             # The decoder has turned the pixels itself; broken blocks are dropped when metadata are settled.
             with suppress(ValueError):
@@ -65,7 +73,9 @@ def _properties(data: bytes, limits: Limits) -> tuple[int, tuple[PngChunk, ...]]
         elif kind == b"colr" and body[:4] == b"nclx" and len(body) >= 11:
             primaries, transfer = struct.unpack(">HH", body[4:8])
             # What is not told, or sRGB, needs no word; nor do camera files that say BT.601 and mean sRGB.
-            if transfer in (16, 18) or (primaries not in (1, 5, 6, _UNTOLD) and transfer != _UNTOLD):
+            if transfer in (16, 18) or (
+                primaries not in (1, 5, 6, _UNSPECIFIED) and transfer != _UNSPECIFIED
+            ):
                 colour = ((b"cICP", bytes([primaries & 255, transfer & 255, 0, 1])),)
     return bits, colour
 

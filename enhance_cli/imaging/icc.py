@@ -1,4 +1,4 @@
-"""What colours the samples mean: ICC profiles (ISO 15076-1) and their PNG substitutes, taken to sRGB.
+"""Conversion to sRGB from ICC profiles (ISO 15076-1) and from what PNG chunks say in their place.
 
 Profiles of curves and a matrix, as cameras and editors write them, are computed here in floats, so that
 16 bits stay 16 bits; tables of other profiles go through Little CMS with 8 bits.
@@ -47,7 +47,7 @@ class _Colours:
 
 
 def to_srgb(colour: Pixels, metadata: Metadata) -> tuple[Pixels, Metadata, str | None]:
-    """The same colours in sRGB, metadata that say nothing else, and a warning where that cannot be."""
+    """The same colours in sRGB, metadata without a colour space, and a warning where it cannot be done."""
     plain = replace(metadata, icc=None, colour=())
     if metadata.icc is None:
         colours = _of_chunks(metadata.colour)

@@ -27,7 +27,7 @@ _END = b"\xff\xd9"
 _SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
 # A marker: neither a stuffed 0xFF, nor a restart, nor a fill byte.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-_LONELY = {0x01, 0xD8}
+_STANDALONE = {0x01, 0xD8}
 _SCAN, _COMMENT, _ADOBE = 0xDA, 0xFE, 0xEE
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # What a decoder that has run out of data might be given instead: coefficients that differ in all of them.
@@ -92,7 +92,7 @@ def _segments(data: bytes, limits: Limits) -> _Segments:
             break
         n_segments += 1
         limits.check("blocks", n_segments, f"the JPEG has more than {limits.blocks} segments")
-        if kind in _LONELY:
+        if kind in _STANDALONE:
             at = start + 2
             continue
         length = int.from_bytes(data[start + 2 : start + 4], "big")

@@ -10,7 +10,7 @@ from enhance_cli.errors import ReadError
 from enhance_cli.imaging.heif import boxes
 from enhance_cli.imaging.icc import says_srgb
 from enhance_cli.imaging.limits import Limits
-from enhance_cli.imaging.samples import Decoded, check_size, from_pillow, told
+from enhance_cli.imaging.samples import Decoded, check_size, from_pillow, pillow_metadata
 
 _CODESTREAM = b"\xff\x0a"
 # Widths by the height: 1:1, 12:10, 4:3, 3:2, 16:9, 5:4, 2:1.
@@ -42,7 +42,7 @@ def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     # The plug-in decodes as soon as it opens a file.
     check_size(width, height, limits)
     with JpegXLImagePlugin.JXLImageFile(io.BytesIO(data)) as image:
-        metadata = replace(told(image.info), xmp=xmp)
+        metadata = replace(pillow_metadata(image.info), xmp=xmp)
         # The decoder makes a profile where the file has none.
         if metadata.icc is not None and says_srgb(metadata.icc):
             metadata = replace(metadata, icc=None)

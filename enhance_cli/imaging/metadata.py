@@ -20,7 +20,7 @@ _TRANSFERS = {16: "PQ", 18: "HLG"}
 
 
 def settled(found: Metadata, width: int, height: int) -> tuple[Metadata, int, list[str]]:
-    """Metadata as a file of `width` x `height` stored pixels has it, made ready for the upright picture.
+    """The metadata of a file of `width` x `height` stored pixels, made ready for the upright picture.
 
     Returns it with thumbnail and orientation gone and sizes corrected, the orientation 1..8 to apply, and
     warnings about what is broken or cannot be kept.

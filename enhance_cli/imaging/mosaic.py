@@ -19,7 +19,7 @@ from enhance_cli.imaging.picture import Picture, Pixels
 
 Pattern = Literal["rggb", "bggr", "grbg", "gbrg"]
 PATTERNS: tuple[Pattern, ...] = get_args(Pattern)
-NETWORKS: Pattern = "grbg"
+NETWORK_PATTERN: Pattern = "grbg"
 """The pattern that networks are given, that of RNAN's test pictures; others are shifted to it."""
 MARGIN, MULTIPLE = 24, 8
 """Pixels mirrored around a mosaic before it is restored, and what its sides are then a multiple of.
@@ -71,13 +71,13 @@ def pattern_of(pixels: Pixels) -> Pattern | None:
 
 
 def aligned(pixels: Pixels) -> tuple[Pixels, slice, slice]:
-    """A mosaic with mirrored margins, in the networks' pattern, of sides that fit; and where it lies therein.
+    """The mosaic within margins that give it the networks' pattern and sides that fit; and its place there.
 
-    Mirrored about the outermost pixels, so that the pattern goes on across the border.
+    The margins are mirrored about the outermost pixels, so that the pattern goes on across the border.
     """
-    pattern = pattern_of(pixels) or NETWORKS
+    pattern = pattern_of(pixels) or NETWORK_PATTERN
     # Seen from a corner so much further up and to the left, the pattern is theirs.
-    wanted = sampled(2, 2, NETWORKS)
+    wanted = sampled(2, 2, NETWORK_PATTERN)
     corners = ((dy, dx) for dy in (0, 1) for dx in (0, 1))
     top, left = next(at for at in corners if (np.roll(sampled(2, 2, pattern), at, (0, 1)) == wanted).all())
     height, width = pixels.shape[:2]
@@ -89,7 +89,7 @@ def aligned(pixels: Pixels) -> tuple[Pixels, slice, slice]:
 
 def interpolated(pixels: Pixels) -> Pixels:
     """A mosaic filled in bilinearly: each missing sample is the mean of those around it, by nearness."""
-    pattern = pattern_of(pixels) or NETWORKS
+    pattern = pattern_of(pixels) or NETWORK_PATTERN
     known = sampled(pixels.shape[0], pixels.shape[1], pattern)
     total = _tented(pixels.astype(np.float32))
     weight = _tented(known.astype(np.float32))

@@ -30,7 +30,7 @@ _PLANES = np.stack([LUMA, np.array([1, 0, -1]) / math.sqrt(2), np.array([1, -2, 
     np.float32
 )
 # Share of blocks taken for flat, and at least how many.
-_FLATTEST, _FEW = 0.1, 8
+_FLATTEST, _MIN_BLOCKS = 0.1, 8
 _ROUNDS = 8
 # Blocks whose noise is cut off by more than this, as a share of its variance left, tell nothing reliable.
 _LEAST_LEFT = 0.5
@@ -93,7 +93,7 @@ def estimate_noise(pixels: Pixels) -> NoiseEstimate:
     In the flattest blocks, chosen by their low frequencies, the high frequencies are noise (after Ponomarenko
     et al., "An automatic approach to lossy compression of AVIRIS images", IGARSS 2007); colour tells more
     than luma, since textures have little of it.  Noise that is equally strong at all frequencies is white.
-    Whether anything else is noise or texture is told by `noise_evidence`.
+    Whether anything else is noise or texture, `noise_evidence` decides.
     """
     tiles = surveyed(pixels, _TILE, _SIDE)
     scales = _scales(tiles)
@@ -109,7 +109,7 @@ def estimate_noise(pixels: Pixels) -> NoiseEstimate:
     which = np.minimum((luma * (_BINS / 256)).astype(int), _BINS - 1)
     for number in range(_BINS):
         inside = (which == number) & first.varied
-        if inside.sum() >= 2 * _FEW:
+        if inside.sum() >= 2 * _MIN_BLOCKS:
             level = float(_floors(first.only(inside), sigma, clipped=True)[1][0])
             curve.append((float(np.mean(luma[inside])), level))
     middle = float(np.median([level for _, level in curve])) if curve else 0.0
@@ -157,16 +157,16 @@ def _scales(tiles: NDArray[np.float32]) -> list[_Blocks]:
 
 
 def _telling(scales: list[_Blocks]) -> bool:
-    """Whether there are blocks to tell noise by; a picture of mostly blocks of one colour is a drawing."""
-    return bool(scales) and scales[0].varied.sum() >= max(_FEW, scales[0].varied.size / 2 + 1)
+    """Whether enough blocks can show noise; a picture that is mostly blocks of one colour is a drawing."""
+    return bool(scales) and scales[0].varied.sum() >= max(_MIN_BLOCKS, scales[0].varied.size / 2 + 1)
 
 
 def _white(scales: list[_Blocks], *, clipped: bool, step: float) -> tuple[float, float]:
     """Sigma of the white noise, and how much stronger lower frequencies are (1 for pure white noise).
 
-    Texture grows towards lower frequencies and white noise does not, so of luma what grows is taken off as
-    texture; chroma holds little of it.
-    `step` is that of the levels that the pixels were rounded to.
+    Texture grows towards lower frequencies and white noise does not, so the part of luma that grows is
+    subtracted as texture, of which chroma holds little.  `step` is that of the levels that the pixels were
+    rounded to.
     """
     full = scales[0]
     # Standard deviation in each plane of white noise of 1 in each channel.
@@ -209,12 +209,12 @@ def _floors(
     weight = np.square(_PLANES) if len(left) == 3 else np.ones((1, 1))
     left_in_plane = (weight / weight.sum(1, keepdims=True)) @ left
     whole = np.flatnonzero(found.varied & (left.min(0) >= _LEAST_LEFT))
-    if len(whole) < _FEW:
-        whole = np.argsort(np.where(found.varied, left.min(0), -1))[-_FEW:]
+    if len(whole) < _MIN_BLOCKS:
+        whole = np.argsort(np.where(found.varied, left.min(0), -1))[-_MIN_BLOCKS:]
     low, middle, high = (
         band[:, whole] / left_in_plane[:, whole] for band in (found.low, found.middle, found.high)
     )
-    order = np.argsort(low.sum(0))[: max(_FEW, int(_FLATTEST * len(whole)))]
+    order = np.argsort(low.sum(0))[: max(_MIN_BLOCKS, int(_FLATTEST * len(whole)))]
     counts = np.array([_LOW.sum(), _MIDDLE.sum(), _HIGH.sum()])
     # Median of the mean of so many squared normal numbers (Wilson and Hilferty).
     usual = (1 - 2 / (9 * counts)) ** 3

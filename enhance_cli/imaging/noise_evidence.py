@@ -23,7 +23,7 @@ _RINGS = [
     for inner, outer in pairwise((1, 2, 3, 4.5, 6.5, 9, 12.5, 17, 23, 45))
 ]
 _DIFFERENCE = (_COLUMNS - _ROWS).ravel()
-_FEW = 8
+_MIN_BLOCKS = 8
 
 
 def evidence(tiles: NDArray[np.float32]) -> float | None:
@@ -32,7 +32,7 @@ def evidence(tiles: NDArray[np.float32]) -> float | None:
     `tiles` are (N, side, side, C) on the scale 0..255, as `survey.surveyed` gives them.
     """
     features = block_features(tiles)
-    if len(features) < _FEW:
+    if len(features) < _MIN_BLOCKS:
         return None
     network = json.loads((files("enhance_cli.imaging") / "noise_evidence.json").read_text())
     hidden = np.tanh(features @ np.array(network["inner"]).T + network["inner_bias"])

@@ -165,7 +165,7 @@ def _deep(image: Image.Image, header: _Header, data: bytes) -> Samples:
 def is_short(header: _Header, pixels: list[bytes]) -> bool:
     """Whether the pixel data end too early; all of it is inflated, a piece at a time.
 
-    Decoders take a stream that ends early, without an error of its own, for a picture whose rest is black.
+    Decoders accept a stream that ends early without an error, and leave the rest of the picture black.
     """
     expected = 0
     for left, top, step_x, step_y in _ADAM7 if header.interlaced else _WHOLE:

@@ -96,7 +96,7 @@ def animated(image: Image.Image, format: str, metadata: Metadata, limits: Limits
         yield Decoded(samples, metadata, format, count=count, milliseconds=shown, loops=loops)
 
 
-def told(info: Mapping[Any, Any], colour: tuple[PngChunk, ...] = ()) -> Metadata:
+def pillow_metadata(info: Mapping[Any, Any], colour: tuple[PngChunk, ...] = ()) -> Metadata:
     """ICC profile, EXIF and XMP that a plug-in of Pillow's kind found in a file."""
     exif = info.get("exif") or None
     if exif is not None:

@@ -1,4 +1,4 @@
-"""Parts of a picture, evenly spread, that stand for the whole where statistics are all that is wanted."""
+"""Evenly spread parts of a picture, which stand for the whole where only statistics are wanted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from enhance_cli.imaging.picture import Pixels
 
-MOST = 1 << 20
+MAX_PIXELS = 1 << 20
 """Pixels looked at, at most: more would make estimates slower and hardly better."""
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -15,21 +15,23 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 def surveyed(pixels: Pixels | NDArray[np.floating], side: int, multiple: int) -> NDArray[np.float32]:
     """Square tiles (N, side, side, C) of (H, W, C) pixels, evenly spread, float32 on the scale 0..255.
 
-    `MOST` pixels at most.  uint8 and uint16 are scaled by their range, floats are taken as 0..1.  Pictures
-    smaller than a tile give tiles of the largest multiple of `multiple` that fits, or none if that is 0.
-    C is 1 for gray pictures, also for those in three equal channels.
+    `MAX_PIXELS` pixels at most.  uint8 and uint16 are scaled by their range, floats are taken as 0..1.
+    Pictures smaller than a tile give tiles of the largest multiple of `multiple` that fits, or none if that
+    is 0.  C is 1 for gray pictures, also for those in three equal channels.
     """
     height, width = pixels.shape[:2]
     side = min(side, min(height, width) // multiple * multiple)
     if side == 0:
         return np.zeros((0, multiple, multiple, pixels.shape[2]), np.float32)
     rows, columns = height // side, width // side
-    stride = max(1.0, (rows * columns * side * side / MOST) ** 0.5)
+    stride = max(1.0, (rows * columns * side * side / MAX_PIXELS) ** 0.5)
     tops = (height - rows * side) // 2 + side * (np.arange(int(rows / stride) or 1) * stride).astype(int)
     lefts = (width - columns * side) // 2 + side * (np.arange(int(columns / stride) or 1) * stride).astype(
         int
     )
-    chosen = np.stack([pixels[y : y + side, x : x + side] for y in tops for x in lefts][: MOST // side**2])
+    chosen = np.stack(
+        [pixels[y : y + side, x : x + side] for y in tops for x in lefts][: MAX_PIXELS // side**2]
+    )
     if chosen.shape[3] == 3 and (chosen[..., :1] == chosen).all():
         chosen = chosen[..., :1]
     integer = np.issubdtype(pixels.dtype, np.integer)

@@ -34,7 +34,7 @@ _SUBFILE, _OLD_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254
 _STRIPS, _SAMPLES, _STRIP_BYTES, _PLANAR, _TILES, _TILE_BYTES = 273, 277, 279, 284, 324, 325
 _EXTRA, _FORMAT, _XMP, _IPTC, _PHOTOSHOP, _ICC, _ORIENTATION = 338, 339, 700, 33723, 34377, 34675, 274
 _FLOAT, _OLD_JPEG, _LAB_SPACES = 3, 6, (8, 9)
-_RARE = "convert it to 16 bits per channel"
+_CONVERT_ADVICE = "convert it to 16 bits per channel"
 # All that a decoder needs to know of a page.
 _PIXEL_TAGS = exif.STRUCTURAL - {_SUBFILE, _OLD_SUBFILE, 330, _XMP, _IPTC, _PHOTOSHOP, _ICC}
 
@@ -127,7 +127,7 @@ def _samples(page: _Page, icc: bytes | None) -> Samples:
     if kind == _FLOAT or bits == 32:
         return _wide(page, kind, bits)
     if kind not in (1, 4) or bits > 16:
-        raise ReadError(f"a TIFF of signed samples, or of {bits} bits; {_RARE}")
+        raise ReadError(f"a TIFF of signed samples, or of {bits} bits; {_CONVERT_ADVICE}")
     if page.tag(_PLANAR, 1) == 2 and n > 1 and bits == 16:
         planes = [_gray(page.file(plane), bits, 1) for plane in range(n)]
         return _with_alpha(np.concatenate(planes, axis=2), page)
@@ -143,7 +143,7 @@ def _samples(page: _Page, icc: bytes | None) -> Samples:
             return replace(samples, warnings=samples.warnings + notes)
     pixels = through_opencv(data)
     if pixels is None or pixels.dtype != np.uint16:
-        raise ReadError(f"the TIFF's samples are broken or of a rare kind; {_RARE}")
+        raise ReadError(f"the TIFF's samples are broken or of a rare kind; {_CONVERT_ADVICE}")
     return _with_alpha(pixels, page)
 
 
@@ -152,7 +152,7 @@ def _opened(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=("TIFF",))
     except OSError as error:
         raise ReadError(
-            f"a broken TIFF, or one whose samples are not gray, RGB, CMYK or Lab; {_RARE}"
+            f"a broken TIFF, or one whose samples are not gray, RGB, CMYK or Lab; {_CONVERT_ADVICE}"
         ) from error
 
 
@@ -164,7 +164,7 @@ def _gray(data: bytes, bits: int, photometric: int) -> NDArray[np.uint16]:
 
 
 def _with_alpha(pixels: NDArray[np.uint16], page: _Page) -> Samples:
-    """RGB or gray; a further channel is premultiplied alpha (1), alpha (2), or nothing known."""
+    """RGB or gray; a further channel is premultiplied alpha (1), alpha (2), or unknown."""
     extra = page.tag(_EXTRA, 0)
     n_colours = 3 if pixels.shape[2] >= 3 else 1
     colour = pixels[..., :n_colours]
@@ -181,7 +181,7 @@ def _wide(page: _Page, kind: int, bits: int) -> Samples:
     """Floats of 0..1, or 32-bit whole numbers, in 16 bits."""
     pixels = through_opencv(page.file()) if page.tag(_PLANAR, 1) == 1 else None
     if pixels is None or kind not in (1, _FLOAT) or pixels.dtype.kind not in "fu":
-        raise ReadError(f"a TIFF of {bits}-bit samples of a rare kind; {_RARE}")
+        raise ReadError(f"a TIFF of {bits}-bit samples of a rare kind; {_CONVERT_ADVICE}")
     if pixels.dtype.kind == "u":
         deep = (pixels >> np.uint32(16)).astype(np.uint16)
         return replace(_with_alpha(deep, page), warnings=("32 bits were cut to 16",))

@@ -11,7 +11,7 @@ from enhance_cli.errors import ReadError
 from enhance_cli.imaging.limits import Limits
 from enhance_cli.imaging.metadata import sane_dpi
 from enhance_cli.imaging.picture import Metadata
-from enhance_cli.imaging.samples import Decoded, animated, check_size, from_pillow, told
+from enhance_cli.imaging.samples import Decoded, animated, check_size, from_pillow, pillow_metadata
 
 
 def webp_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
@@ -19,7 +19,7 @@ def webp_frames(data: bytes, limits: Limits) -> Iterator[Decoded]:
     # The decoder makes its canvas when it is opened.
     check_size(*_canvas(data), limits)
     with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
-        yield from animated(image, "WEBP", told(image.info), limits)
+        yield from animated(image, "WEBP", pillow_metadata(image.info), limits)
 
 
 def _canvas(data: bytes) -> tuple[int, int]:

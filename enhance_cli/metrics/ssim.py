@@ -40,20 +40,22 @@ def ssim(
     side = _SIDES[window]
     if min(x.shape[:2]) < side:
         raise ImageError(f"SSIM needs at least {side}x{side} pixels, not {x.shape[1]}x{x.shape[0]}")
-    taps = _taps(window)
+    # Weights along one axis, (n, 1).
+    gaussian = np.asarray(cv2.getGaussianKernel(side, _SIGMA), np.float64)
+    taps = np.full((side, 1), 1 / side) if window == "flat" else gaussian
     planes = [(x, y)] if x.ndim == 2 else [(x[..., c], y[..., c]) for c in range(x.shape[2])]
-    return float(np.mean([_plane(p, q, peak, taps) for p, q in planes]))
-
-
-def _plane(x: NDArray[np.float64], y: NDArray[np.float64], peak: float, taps: NDArray[np.float64]) -> float:
     c1, c2 = (_K1 * peak) ** 2, (_K2 * peak) ** 2
-    mx, my = _smooth(x, taps), _smooth(y, taps)
-    mxy = mx * my
-    squares = mx * mx + my * my
-    # Var x + Var y needs one filtering only, since both enter as their sum.
-    variances = _smooth(x * x + y * y, taps) - squares
-    covariance = _smooth(x * y, taps) - mxy
-    return float(np.mean((2 * mxy + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))))
+    found = []
+    for p, q in planes:
+        mp, mq = _smooth(p, taps), _smooth(q, taps)
+        mpq = mp * mq
+        squares = mp * mp + mq * mq
+        # Var p + Var q needs one filtering only, since both enter as their sum.
+        variances = _smooth(p * p + q * q, taps) - squares
+        covariance = _smooth(p * q, taps) - mpq
+        similarity = (2 * mpq + c1) * (2 * covariance + c2) / ((squares + c1) * (variances + c2))
+        found.append(float(np.mean(similarity)))
+    return float(np.mean(found))
 
 
 def _smooth(x: NDArray[np.float64], taps: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,14 +65,6 @@ def _smooth(x: NDArray[np.float64], taps: NDArray[np.float64]) -> NDArray[np.flo
     first = n // 2
     whole = cv2.sepFilter2D(np.ascontiguousarray(x), cv2.CV_64F, taps, taps, anchor=(first, first))
     return np.asarray(whole, np.float64)[first : first + height - n + 1, first : first + width - n + 1]
-
-
-def _taps(window: Window) -> NDArray[np.float64]:
-    """Weights along one axis, (n, 1)."""
-    side = _SIDES[window]
-    if window == "flat":
-        return np.full((side, 1), 1 / side)
-    return np.asarray(cv2.getGaussianKernel(side, _SIGMA), np.float64)
 
 
 def _shrunk(x: NDArray[np.float64], factor: int) -> NDArray[np.float64]:

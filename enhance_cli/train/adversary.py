@@ -56,3 +56,11 @@ def detection(discriminator: Discriminator, ours: Tensor, true: Tensor) -> Tenso
     """
     odds_ours, odds_true = discriminator(ours).float(), discriminator(true).float()
     return F.softplus(odds_ours).mean() + F.softplus(-odds_true).mean()
+
+
+def contest(discriminator: Discriminator, ours: Tensor, true: Tensor, weight: float) -> Tensor:
+    """The losses of both sides, each of which reaches the weights of its own side alone.
+
+    `weight`: of the network's, in proportion to the discriminator's.
+    """
+    return weight * deception(discriminator, ours) + detection(discriminator, ours.detach(), true)

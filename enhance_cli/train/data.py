@@ -47,7 +47,11 @@ def load_pack(folder: Path, packs: Sequence[str], colour: Colour, pack_weights: 
         files += found
         weights += [weight] * len(found)
     pictures = Parallel(n_jobs=2, prefer="threads")(delayed(load_picture)(path, colour) for path in files)
-    return Pack(pictures, _fingerprint(files, folder), weights)
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(folder).as_posix().encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return Pack(pictures, digest.hexdigest(), weights)
 
 
 def load_picture(path: Path, colour: Colour) -> NDArray[np.uint8]:
@@ -61,14 +65,6 @@ def load_picture(path: Path, colour: Colour) -> NDArray[np.uint8]:
     if colour == "y":
         return np.rint(rgb_to_y(to_float(pixels)) * 255).astype(np.uint8)
     return np.rint(pixels @ FULL_RANGE_LUMA)[..., None].astype(np.uint8)
-
-
-def _fingerprint(files: Sequence[Path], folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def _detail(picture: NDArray[np.uint8]) -> float:
@@ -123,23 +119,21 @@ class Bank:
         """
         factor = self.shrink[int(torch.randint(len(self.shrink), ())) if len(self.shrink) > 1 else 0]
         window = max(side, min(round(side * factor), self.usual_side))
-        return resize_batch(self._windows(n, window), side).round_().clamp_(0, 255)
-
-    def _windows(self, n: int, side: int) -> Tensor:
-        if side > self.largest_side:
+        if window > self.largest_side:
             raise UsageError(
-                f"no picture is as large as a crop of {side}x{side} (largest: {self.largest_side}); "
+                f"no picture is as large as a crop of {window}x{window} (largest: {self.largest_side}); "
                 "lower patch in the recipe or add larger pictures"
             )
-        fits = torch.minimum(self.heights, self.widths) >= side
+        fits = torch.minimum(self.heights, self.widths) >= window
         chosen = torch.multinomial(fits * self.importance, n, replacement=True, generator=self.generator)
-        top = self._uniform(n) * (self.heights[chosen] - side + 1)
-        left = self._uniform(n) * (self.widths[chosen] - side + 1)
-        rows, columns = self._turned_grids(n, side)
+        top = self._uniform(n) * (self.heights[chosen] - window + 1)
+        left = self._uniform(n) * (self.widths[chosen] - window + 1)
+        rows, columns = self._turned_grids(n, window)
         rows = rows + top.long()[:, None, None]
         columns = columns + left.long()[:, None, None]
         index = self.offsets[chosen][:, None, None] + rows * self.widths[chosen][:, None, None] + columns
-        return self.pixels[index].permute(0, 3, 1, 2).float()
+        windows = self.pixels[index].permute(0, 3, 1, 2).float()
+        return resize_batch(windows, side).round_().clamp_(0, 255)
 
     def _turned_grids(self, n: int, side: int) -> tuple[Tensor, Tensor]:
         """Row and column indices (n, side, side), each sample in one of the eight orientations."""

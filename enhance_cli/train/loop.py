@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from enhance_cli.arch.contract import ArchSpec
-from enhance_cli.train.adversary import Discriminator, deception, detection
+from enhance_cli.train.adversary import Discriminator, contest
 from enhance_cli.train.averages import Averages
 from enhance_cli.train.branches import add_branches, merged
 from enhance_cli.train.data import Bank
@@ -109,7 +109,12 @@ class Trainer:
         self.measured = self._fixed(bank, MEASURED_BATCHES) if has_norm(self.module) else []
         bank.generator.manual_seed(recipe.seed)
         self.optimisers = optimisers(self.module, recipe, compute.autocast or torch.float32)
-        self.discriminator = self._discriminator() if recipe.adversarial else None
+        self.discriminator: Discriminator | None = None
+        if recipe.adversarial:
+            made = Discriminator(n_colours=bank.pixels.shape[1], side=recipe.patch * spec.scale)
+            made.to(compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.optimisers.append(adam(made.parameters(), recipe))
+            self.discriminator = made
         self.iterations = 0
         self.fresh_at = 0
         """The step at which the optimiser's moments and the averages began."""
@@ -143,7 +148,7 @@ class Trainer:
             on_report(Report(elapsed, self.iterations, self.loss_seen, usual, long, ended, foreign))
 
         while (elapsed := time.perf_counter() - begun) < schedule.end and not stop():
-            loss_sum += self._step(schedule.share(elapsed, self.iterations - self.fresh_at))
+            loss_sum += self.step(schedule.share(elapsed, self.iterations - self.fresh_at))
             since += 1
             if elapsed // interval > self.seconds // interval:
                 report(elapsed, ended=False)
@@ -179,7 +184,8 @@ class Trainer:
         """All that draw anything; NumPy's are made anew for each batch from torch's."""
         return {"torch": torch.default_generator, "bank": self.bank.generator}
 
-    def _step(self, lr_share: float) -> Tensor:
+    def step(self, lr_share: float) -> Tensor:
+        """Train on one batch at this share of the recipe's learning rate; return the loss of the content."""
         lr = self.recipe.lr * lr_share
         for group in chain.from_iterable(optimiser.param_groups for optimiser in self.optimisers):
             group["lr"] = lr
@@ -187,11 +193,18 @@ class Trainer:
         sample = self.draw(self.bank)
         output, clean = self._apply(self.forward, sample, self.compute), sample.clean / 255
         loss = self.loss(output, clean)
-        total = loss + self._contest(self.discriminator, final(output), clean) if self.discriminator else loss
+        total = loss
+        if self.discriminator:
+            with _autocast(self.compute):
+                both = contest(self.discriminator, final(output), clean, self.recipe.adversarial)
+            total = loss + both
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
         total.backward()
-        self._clip(lr)
+        if self.recipe.clip_by == "norm":
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
+        elif lr > 0:  # rounded to 0 at the very end of the cosine, where nothing moves any more
+            nn.utils.clip_grad_value_(self.module.parameters(), self.recipe.clip / lr)
         for optimiser in self.optimisers:
             optimiser.step()
         self.iterations += 1
@@ -202,25 +215,6 @@ class Trainer:
         """A batch, of one of the scales by chance where the network has a branch for each."""
         chosen = int(torch.randint(len(self.samplers), ())) if len(self.samplers) > 1 else 0
         return self.samplers[chosen](bank, self.recipe.batch)
-
-    def _discriminator(self) -> Discriminator:
-        side = self.recipe.patch * self.spec.scale
-        made = Discriminator(n_colours=self.bank.pixels.shape[1], side=side)
-        made.to(self.compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimisers.append(adam(made.parameters(), self.recipe))
-        return made
-
-    def _contest(self, discriminator: Discriminator, ours: Tensor, true: Tensor) -> Tensor:
-        """The losses of both sides, each of which reaches the weights of its own side alone."""
-        with _autocast(self.compute):
-            deceived = self.recipe.adversarial * deception(discriminator, ours)
-            return deceived + detection(discriminator, ours.detach(), true)
-
-    def _clip(self, lr: float) -> None:
-        if self.recipe.clip_by == "norm":
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
-        elif lr > 0:  # rounded to 0 at the very end of the cosine, where nothing moves any more
-            nn.utils.clip_grad_value_(self.module.parameters(), self.recipe.clip / lr)
 
     def _apply(self, module: Callable[..., Output], sample: Sample, compute: Compute) -> Output:
         """The network's output(s) for a sample, scaled to 0..1 float32."""
@@ -290,10 +284,11 @@ class Trainer:
     ) -> float:
         """Mean PSNR of weights, those of the network without branches, over samples."""
         self.plain.load_state_dict(state)
-        return float(torch.cat([self._psnr(one, compute or self.compute) for one in samples]).mean())
-
-    def _psnr(self, sample: Sample, compute: Compute) -> Tensor:
-        levels = (final(self._apply(self.plain, sample, compute)) * 255).round().clamp(0, 255)
-        # At most 48 dB each: a sharp sample left untouched would outweigh all others.
-        error = (levels - sample.clean).square().mean((1, 2, 3)).clamp_min(1.0)
-        return 10 * torch.log10(255**2 / error)
+        found = []
+        for sample in samples:
+            result = final(self._apply(self.plain, sample, compute or self.compute))
+            levels = (result * 255).round().clamp(0, 255)
+            # At most 48 dB each: a sharp sample left untouched would outweigh all others.
+            error = (levels - sample.clean).square().mean((1, 2, 3)).clamp_min(1.0)
+            found.append(10 * torch.log10(255**2 / error))
+        return float(torch.cat(found).mean())

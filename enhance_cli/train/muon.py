@@ -48,20 +48,16 @@ class Muon(torch.optim.Optimizer):
     def _step_alike(self, parameters: list[nn.Parameter], lr: float, momentum: float) -> None:
         """Move parameters of one size, whose matrices are worked on as one batch."""
         gradients = [p.grad for p in parameters if p.grad is not None]
-        memories = [self._memory(p) for p in parameters]
+        for p in parameters:
+            if not self.state[p]:
+                self.state[p]["momentum"] = torch.zeros_like(p)
+        memories = [self.state[p]["momentum"] for p in parameters]
         torch._foreach_lerp_(memories, gradients, 1 - momentum)
         ahead = torch._foreach_lerp(gradients, memories, momentum)
         updates = orthogonal(torch.stack([one.flatten(1) for one in ahead]), self.precision)
         step = lr * RMS * math.sqrt(max(updates.shape[1:]))
         for parameter, update in zip(parameters, updates, strict=True):
             parameter.add_(update.view_as(parameter), alpha=-step)
-
-    def _memory(self, parameter: nn.Parameter) -> Tensor:
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        memory: Tensor = state["momentum"]
-        return memory
 
 
 def orthogonal(matrices: Tensor, precision: torch.dtype = torch.float32) -> Tensor:

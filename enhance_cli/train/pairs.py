@@ -38,22 +38,21 @@ def read_pairs(folder: Path, spec: ArchSpec, device: torch.device) -> list[Sampl
             f"{folder} must hold pictures in noisy/ (or blur/) and one of each name in clean/ (or sharp/)"
         )
     step = max(len(paths) // N_PAIRS, 1)
-    return [_pair(path, references[path.stem], spec, device) for path in paths[::step][:N_PAIRS]]
-
-
-def _pair(path: Path, reference: Path, spec: ArchSpec, device: torch.device) -> Sample:
-    small, large = (
-        torch.from_numpy(load_picture(one, spec.colour)).to(device).permute(2, 0, 1)[None].float()
-        for one in (path, reference)
-    )
-    if any(n * spec.scale != m for n, m in zip(small.shape[2:], large.shape[2:], strict=True)):
-        raise UsageError(f"{reference} is not {spec.scale} times as large as {path}")
-    sides = [min(n, SIDE) // spec.multiple * spec.multiple for n in small.shape[2:]]
-    corner = [(n - side) // 2 for n, side in zip(small.shape[2:], sides, strict=True)]
-    small, large = _window(small, corner, sides, 1), _window(large, corner, sides, spec.scale)
-    if spec.condition is None:
-        return Sample(small, large)
-    return Sample(small, large, (small - large).square().mean().sqrt().view(1, 1, 1, 1) / 255)
+    samples = []
+    for path in paths[::step][:N_PAIRS]:
+        reference = references[path.stem]
+        small, large = (
+            torch.from_numpy(load_picture(one, spec.colour)).to(device).permute(2, 0, 1)[None].float()
+            for one in (path, reference)
+        )
+        if any(n * spec.scale != m for n, m in zip(small.shape[2:], large.shape[2:], strict=True)):
+            raise UsageError(f"{reference} is not {spec.scale} times as large as {path}")
+        sides = [min(n, SIDE) // spec.multiple * spec.multiple for n in small.shape[2:]]
+        corner = [(n - side) // 2 for n, side in zip(small.shape[2:], sides, strict=True)]
+        small, large = _window(small, corner, sides, 1), _window(large, corner, sides, spec.scale)
+        told = None if spec.condition is None else (small - large).square().mean().sqrt() / 255
+        samples.append(Sample(small, large, None if told is None else told.view(1, 1, 1, 1)))
+    return samples
 
 
 def _window(x: Tensor, corner: list[int], sides: list[int], scale: int) -> Tensor:

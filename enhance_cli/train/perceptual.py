@@ -32,7 +32,7 @@ class Perceptual:
 
     def __init__(self, path: Path, device: torch.device) -> None:
         """Read VGG19 from a file in torchvision's layout; ModelError in one line if it is none."""
-        features = _vgg54()
+        features = vgg54()
         wanted = features.state_dict(prefix="features.")
         tensors = read_raw(path).tensors
         for key, own in wanted.items():
@@ -56,7 +56,7 @@ class Perceptual:
         return SCALE * self.features(normal.contiguous(memory_format=torch.channels_last))
 
 
-def _vgg54() -> nn.Sequential:
+def vgg54() -> nn.Sequential:
     """VGG19 up to its last activation, without storage, with the indices of torchvision's `features`."""
     layers: list[nn.Module] = []
     n_in = 3

@@ -28,11 +28,13 @@ def provenance(
     float16_costs: float | None,
 ) -> dict[str, str]:
     """What a weights file says of its making; `times`: seconds that were asked for, by name."""
+    device = trainer.compute.device
+    on_gpu = device.type == "cuda"
     how = {
         **times,
         "seconds": round(report.seconds, 1),
         "iterations": report.iterations,
-        "device": _device_name(trainer.compute.device),
+        "device": torch.cuda.get_device_name(device) if on_gpu else f"CPU {platform.machine()}",
         "precision": precision_of(trainer.compute),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -67,12 +69,6 @@ def save(path: Path, recipe: Recipe, tensors: dict[str, Tensor], metadata: Mappi
 def precision_of(compute: Compute) -> str:
     """How the arithmetic is called that the run is done in."""
     return "bfloat16" if compute.autocast else "float32"
-
-
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"CPU {platform.machine()}"
 
 
 def commit() -> str:

@@ -114,8 +114,11 @@ def read_recipe(path: Path) -> Recipe:
     for key, (fits, expected) in RULES.items():
         if key in table and not fits(table[key]):
             raise UsageError(f"Recipe {path}: {key} = {table[key]!r} is not {expected}")
+    frozen: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
     try:
-        recipe = Recipe(**{key: _frozen(value) for key, value in table.items()})
+        recipe = Recipe(**frozen)
     except TypeError as error:
         raise UsageError(f"Recipe {path} is incomplete: {error}") from error
     if recipe.pack_weights and len(recipe.pack_weights) != len(recipe.packs):
@@ -188,10 +191,6 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "sigma": (_range_within(0, 255), "two numbers from 0 to 255, the smaller first"),
 }
 """What the values of a recipe file must be, and how to say so."""
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def parse_budget(text: str) -> float:

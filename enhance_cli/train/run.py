@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -53,6 +54,20 @@ class RunSettings:
     keep: Path | None = None
     """Where to keep the weights as they stand, small enough for a repository, to go on from elsewhere."""
 
+    def check(self, recipe: Recipe) -> None:
+        """UsageError for what does not go together."""
+        if recipe.schedule != "wsd" and (self.cooldown or self.keep):
+            option = "--cooldown" if self.cooldown else "--keep"
+            raise UsageError(
+                f"Recipe {recipe.name} has the schedule {recipe.schedule}, whose runs end finished; {option} "
+                'is for schedule = "wsd"'
+            )
+        if self.cooldown and self.keep:
+            raise UsageError("--cooldown finishes weights, from which no run goes on; leave out --keep")
+        if self.cooldown and (self.init or self.resume):
+            option = "--init" if self.init else "--resume"
+            raise UsageError(f"--cooldown begins with the weights of a run and ends; leave out {option}")
+
 
 def train(
     recipe: Recipe,
@@ -68,10 +83,12 @@ def train(
     schedule `wsd` has no end. A cool-down leaves the state of its run as it is and writes none of its
     own. When `stop` says so, a run ends early and can be resumed.
     """
-    _check_wishes(recipe, settings)
+    settings.check(recipe)
     path = state_path(settings.out)
     source = settings.run or path
-    left = _left(source) if settings.resume or settings.cooldown else None
+    left: State | Kept | None = None
+    if settings.resume or settings.cooldown:
+        left = Kept.read(source) if source.suffix == ".safetensors" else read_state(source)
     if path.exists() and (settings.cooldown or not settings.resume):
         raise UsageError(
             f"{path} is the state of a run; give --resume to go on with it, another --out to let it be, or "
@@ -104,7 +121,9 @@ def train(
     }
     same = {"data": origin["data"], **_settled(recipe, settings, compute)}
     if isinstance(left, State):
-        check_same_run(source, {**_settled_by_default(), **left.run}, same)
+        # Keys that recipes got after the run began had their default in it.
+        defaults = {f.name: f.default for f in fields(Recipe) if f.default is not MISSING}
+        check_same_run(source, {**_in_words(defaults), **left.run}, same)
         trainer.restore(left.tensors)
     elif left:
         trainer.count_on(left.seconds, left.iterations)
@@ -135,26 +154,6 @@ def train(
     return last[0]
 
 
-def _check_wishes(recipe: Recipe, settings: RunSettings) -> None:
-    """UsageError for what does not go together."""
-    if recipe.schedule != "wsd" and (settings.cooldown or settings.keep):
-        option = "--cooldown" if settings.cooldown else "--keep"
-        raise UsageError(
-            f"Recipe {recipe.name} has the schedule {recipe.schedule}, whose runs end finished; {option} "
-            'is for schedule = "wsd"'
-        )
-    if settings.cooldown and settings.keep:
-        raise UsageError("--cooldown finishes weights, from which no run goes on; leave out --keep")
-    if settings.cooldown and (settings.init or settings.resume):
-        option = "--init" if settings.init else "--resume"
-        raise UsageError(f"--cooldown begins with the weights of a run and ends; leave out {option}")
-
-
-def _left(source: Path) -> State | Kept:
-    """What there is of the run to go on with; UsageError if there is nothing."""
-    return Kept.read(source) if source.suffix == ".safetensors" else read_state(source)
-
-
 def _schedule(recipe: Recipe, settings: RunSettings, trainer: Trainer) -> Schedule:
     begin, steps = trainer.seconds, recipe.warmup_steps
     if trainer.fresh_at:
@@ -171,7 +170,7 @@ def _schedule(recipe: Recipe, settings: RunSettings, trainer: Trainer) -> Schedu
 def _settled(recipe: Recipe, settings: RunSettings, compute: Compute) -> dict[str, str]:
     """What a run that goes on must have in common with its beginning, besides the pictures."""
     settled = {
-        **_in_words(recipe),
+        **_in_words(asdict(recipe)),
         "init.name": settings.init or recipe.init or "none",
         "budget": f"{settings.budget:g} s",
         "device": compute.device.type,
@@ -182,11 +181,5 @@ def _settled(recipe: Recipe, settings: RunSettings, compute: Compute) -> dict[st
     return {key: value for key, value in settled.items() if key not in free}
 
 
-def _in_words(recipe: Recipe) -> dict[str, str]:
-    return {f"recipe.{key}": json.dumps(value) for key, value in asdict(recipe).items()}
-
-
-def _settled_by_default() -> dict[str, str]:
-    """Keys of a recipe that a run had not named, since they came later than it."""
-    optional = [f for f in fields(Recipe) if f.default is not MISSING]
-    return {f"recipe.{f.name}": json.dumps(f.default) for f in optional}
+def _in_words(keys: Mapping[str, Any]) -> dict[str, str]:
+    return {f"recipe.{key}": json.dumps(value) for key, value in keys.items()}

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from enhance_cli.arch.contract import ArchSpec, Condition, Task
+from enhance_cli.arch.contract import ArchSpec, Task
 from enhance_cli.degrade import camera, shake
 from enhance_cli.degrade.bicubic import enlarge_batch, shrink_batch
 from enhance_cli.degrade.blur import KERNEL_SIZE, blur_batch, motion_kernel
@@ -20,6 +20,7 @@ from enhance_cli.degrade.noise import add_noise_batch
 from enhance_cli.degrade.photo import BLUR_SIZE, GRID, draw_batch, photograph_batch
 from enhance_cli.engine.tiles import round_up
 from enhance_cli.errors import UsageError
+from enhance_cli.tasks import TASKS
 from enhance_cli.train.data import Bank
 from enhance_cli.train.recipe import Recipe
 
@@ -28,8 +29,6 @@ FIRST_TRAINING_KERNEL = 1_000_000
 N_TRAINING_KERNELS = 1024
 SHIFTED = 0.25
 """Share of JPEG batches whose 8x8 grid does not start at the patch's corner, as in a cropped JPEG."""
-CONDITIONS: dict[Task, Condition] = {"denoise": "sigma", "dejpeg": "quality"}
-"""What a task can tell a network."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
     """The function that draws batches for a recipe; UsageError if the network is not made for its task."""
     if problem := _mismatch(recipe, spec):
         raise UsageError(f"Recipe {recipe.name}: {recipe.arch} with these parameters {problem}")
-    makers: dict[str, Callable[[Recipe, ArchSpec], Sampler]] = {
+    makers: dict[Task, Callable[[Recipe, ArchSpec], Sampler]] = {
         "sr": _Sr,
         "dejpeg": _Jpeg,
         "denoise": _Noise,
@@ -71,21 +70,22 @@ def sampler(recipe: Recipe, spec: ArchSpec) -> Sampler:
 
 def _mismatch(recipe: Recipe, spec: ArchSpec) -> str | None:
     """What would go wrong without a word: a wrong condition fits in shape, and no enlargement is a copy."""
-    if spec.condition not in (None, CONDITIONS.get(recipe.task)):
+    task = TASKS[recipe.task]
+    if spec.condition not in (None, task.condition):
         return (
             f"wants to be told the {spec.condition}, which {recipe.task} does not know; change its condition"
         )
     if recipe.photo and (recipe.task not in ("sr", "dejpeg") or spec.pre_upsampled):
         return "cannot learn from photo = true, which is for dejpeg and for sr that enlarges; leave it out"
-    if recipe.task == "sr" and spec.pre_upsampled and not recipe.scales:
+    if task.enlarges and spec.pre_upsampled and not recipe.scales:
         return "takes an enlarged picture; name the factors in scales"
     if len(recipe.scales) > recipe.batch or any(recipe.patch % scale for scale in recipe.scales):
         return "sees every scale in every batch; make batch that long, and patch a multiple of each"
-    if recipe.task == "sr" and not spec.pre_upsampled and (recipe.scales or spec.scale == 1):
+    if task.enlarges and not spec.pre_upsampled and (recipe.scales or spec.scale == 1):
         return f"enlarges {spec.scale} times; set its scale to 2 or more and leave out scales"
-    if recipe.task == "demosaic" and (spec.colour != "rgb" or recipe.patch % 2):
+    if task.mosaic and (spec.colour != "rgb" or recipe.patch % 2):
         return "must take three channels, and patches of an even side; change one of them"
-    if recipe.task != "sr" and spec.scale != 1:
+    if not task.enlarges and spec.scale != 1:
         return f"enlarges {spec.scale} times, which {recipe.task} does not; set its scale to 1"
     return None
 
@@ -113,19 +113,17 @@ class _Sr(_Task):
         scales = self.recipe.scales or (self.spec.scale,)
         # Every batch holds all scales: batch norm's statistics would else swing with the scale of the day.
         shares = torch.arange(n).tensor_split(len(scales))
-        parts = [self._at(scale, bank, len(share)) for scale, share in zip(scales, shares, strict=True)]
-        return Sample(torch.cat([p.degraded for p in parts]), torch.cat([p.clean for p in parts]))
-
-    def _at(self, scale: int, bank: Bank, n: int) -> Sample:
-        side = self.recipe.patch // scale if self.spec.pre_upsampled else self.recipe.patch
-        clean = self._crops(bank, n, (side + 2 * self.MARGIN) * scale)
-        degraded = shrink_batch(clean, scale)
-        if self.spec.pre_upsampled:
-            degraded, cut = enlarge_batch(degraded, scale), self.MARGIN * scale
-        else:
-            cut = self.MARGIN
-        whole = self.MARGIN * scale
-        return Sample(degraded[..., cut:-cut, cut:-cut], clean[..., whole:-whole, whole:-whole])
+        degraded, clean = [], []
+        for scale, share in zip(scales, shares, strict=True):
+            side = self.recipe.patch // scale if self.spec.pre_upsampled else self.recipe.patch
+            large = self._crops(bank, len(share), (side + 2 * self.MARGIN) * scale)
+            small, cut = shrink_batch(large, scale), self.MARGIN
+            if self.spec.pre_upsampled:
+                small, cut = enlarge_batch(small, scale), self.MARGIN * scale
+            whole = self.MARGIN * scale
+            degraded.append(small[..., cut:-cut, cut:-cut])
+            clean.append(large[..., whole:-whole, whole:-whole])
+        return Sample(torch.cat(degraded), torch.cat(clean))
 
 
 class _Jpeg(_Task):

@@ -109,11 +109,8 @@ def choose_compute(device: str, precision: str, compile: bool | None = None) -> 
     if precision not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"Precision {precision!r} is unknown; use auto, float32 or bfloat16")
     on_gpu = where.type == "cuda"
-    mixed = precision == "bfloat16" or (precision == "auto" and (on_gpu or _cpu_has_bfloat16()))
-    return Compute(where, torch.bfloat16 if mixed else None, on_gpu if compile is None else compile)
-
-
-def _cpu_has_bfloat16() -> bool:
     # Without the instructions bfloat16 is emulated and slower than float32.
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    native = on_gpu or bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    mixed = precision == "bfloat16" or (precision == "auto" and native)
+    return Compute(where, torch.bfloat16 if mixed else None, on_gpu if compile is None else compile)

@@ -105,7 +105,6 @@ def test_the_default_of_a_task(write_catalog, table):
 
 
 def test_words_agree_with_the_contract_of_networks():
-    assert get_args(contract.Task) == module.TASKS
     assert set(get_args(contract.Colour)) == set(module.COLOURS)
 
 

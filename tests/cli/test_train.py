@@ -41,14 +41,14 @@ def steps_of(path: str) -> int:
 
 
 def test_a_signal_ends_a_sitting_and_the_run_goes_on(train, monkeypatch):
-    step = Trainer._step
+    step = Trainer.step
 
     def kill(self, share):
         if self.iterations % 5 == 4:
             os.kill(os.getpid(), signal.SIGTERM)
         return step(self, share)
 
-    monkeypatch.setattr(Trainer, "_step", kill)
+    monkeypatch.setattr(Trainer, "step", kill)
     before = signal.getsignal(signal.SIGTERM)
     outcome = train("--keep", "recipes/runs/tiny.safetensors")
     assert (outcome.code, outcome.err.count("validation")) == (0, 1), outcome.err

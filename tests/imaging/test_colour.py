@@ -6,7 +6,6 @@ from PIL import Image
 
 from enhance_cli.imaging.colour import (
     from_float,
-    from_jpeg_ycbcr,
     jpeg_ycbcr,
     rgb_to_y,
     rgb_to_ycbcr,
@@ -49,12 +48,11 @@ def test_studio_chroma_of_the_primaries():
     assert np.array_equal(ycbcr[..., :1], rgb_to_y(COLOURS) * 255)
 
 
-@pytest.mark.parametrize(("there", "back"), [(rgb_to_ycbcr, ycbcr_to_rgb), (jpeg_ycbcr, from_jpeg_ycbcr)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-6), (np.float64, 1e-14)])
-def test_transforms_undo_each_other(there, back, dtype, tolerance):
+def test_transforms_undo_each_other(dtype, tolerance):
     rgb = np.random.default_rng(4).uniform(size=(9, 7, 3)).astype(dtype)
-    assert there(rgb).dtype == dtype
-    assert back(there(rgb)) == pytest.approx(rgb, abs=tolerance)
+    assert rgb_to_ycbcr(rgb).dtype == dtype
+    assert ycbcr_to_rgb(rgb_to_ycbcr(rgb)) == pytest.approx(rgb, abs=tolerance)
 
 
 def test_jpeg_transform_is_the_one_of_libjpeg():

@@ -5,7 +5,7 @@ from enhance_cli.errors import ReadError
 from enhance_cli.imaging.mosaic import (
     MARGIN,
     MULTIPLE,
-    NETWORKS,
+    NETWORK_PATTERN,
     PATTERNS,
     aligned,
     as_mosaic,
@@ -69,7 +69,7 @@ def test_alignment_gives_every_pattern_the_networks_corner_and_sides_that_fit(pa
     mosaic = thinned(full(*size), pattern)
     padded, rows, columns = aligned(mosaic)
     assert np.array_equal(padded[rows, columns], mosaic)
-    assert pattern_of(padded) == NETWORKS, "across the border as well"
+    assert pattern_of(padded) == NETWORK_PATTERN, "across the border as well"
     assert padded.shape[0] % MULTIPLE == padded.shape[1] % MULTIPLE == 0
     assert rows.start >= MARGIN <= padded.shape[0] - rows.stop
 

@@ -39,11 +39,23 @@ class Tiny(nn.Module):
         return self.norm(self.conv(x)) + condition
 
 
-def trainer(value_range: float = 1.0, recipe: Recipe = RECIPE) -> Trainer:
+class Plus(nn.Module):
+    """Adds a number, in the range of values that the network is given."""
+
+    def __init__(self, much: float) -> None:
+        super().__init__()
+        self.much = nn.Parameter(torch.tensor(much))
+
+    def forward(self, x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        return x + self.much
+
+
+def trainer(value_range: float = 1.0, recipe: Recipe = RECIPE, module: nn.Module | None = None) -> Trainer:
     torch.manual_seed(0)
     banks = [Bank([data.astronaut()[:128, :128]], torch.device("cpu"), recipe.shrink) for _ in range(2)]
     spec = ArchSpec(colour="rgb", halo=1, condition="sigma", value_range=value_range)
-    return Trainer(Tiny(), spec, recipe, *banks, Compute(torch.device("cpu"), None), LOSSES[recipe.loss])
+    module = module or Tiny()
+    return Trainer(module, spec, recipe, *banks, Compute(torch.device("cpu"), None), LOSSES[recipe.loss])
 
 
 def ticking(monkeypatch, start: int = 0) -> None:
@@ -89,7 +101,7 @@ def test_muon_takes_the_matrices_and_adam_the_rest():
     assert [p.ndim for p in adam.param_groups[0]["params"]] == [1, 1, 1]
     before, _ = made.validate()
     for _ in range(30):
-        made._step(1.0)
+        made.step(1.0)
     assert {group["lr"] for one in made.optimisers for group in one.param_groups} == {RECIPE.lr}
     assert made.validate()[0] > before + 3
 
@@ -100,7 +112,7 @@ def test_branches_are_trained_and_kept_as_one_weight():
     assert made.kept().keys() == keys
     before, _ = made.validate()
     for _ in range(30):
-        made._step(1.0)
+        made.step(1.0)
     assert float(made.averages.usual["conv.parametrizations.weight.0.squeeze"].abs().max()) > 0
     assert not torch.equal(
         made.kept()["conv.weight"], made.averages.usual["conv.parametrizations.weight.original"]
@@ -111,7 +123,7 @@ def test_branches_are_trained_and_kept_as_one_weight():
 def test_average_lags_and_validation_leaves_the_weights_alone():
     made = trainer()
     for _ in range(5):
-        made._step(1.0)
+        made.step(1.0)
     weight = made.module.state_dict()["conv.weight"].clone()
     assert not torch.equal(made.averages.usual["conv.weight"], weight)
     made.validate()
@@ -120,17 +132,13 @@ def test_average_lags_and_validation_leaves_the_weights_alone():
 
 
 def test_value_range_is_given_to_the_network_and_taken_back():
-    made = trainer(value_range=255.0)
-    seen = []
-    sample = made.validation[0]
-
-    def spy(x: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        seen.append(float(x.max()))
-        return x
-
-    output = made._apply(spy, sample, made.compute)
-    assert seen[0] > 100
-    assert torch.allclose(output, sample.degraded / 255)
+    sevenths = [trainer(value_range, module=Plus(value_range / 7)) for value_range in (1.0, 255.0)]
+    (sample, *_) = sevenths[0].validation
+    levels = (sample.degraded + 255 / 7).round().clamp(0, 255)
+    error = (levels - sample.clean).square().mean((1, 2, 3))
+    expected = float((10 * torch.log10(255**2 / error)).mean())
+    for made in sevenths:
+        assert made.score(made.kept(), [sample]) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.fixture
@@ -195,7 +203,7 @@ def test_a_stop_ends_the_run_with_a_report(monkeypatch):
 def test_the_better_average_is_kept(monkeypatch):
     made = trainer()
     for _ in range(20):
-        made._step(1.0)
+        made.step(1.0)
     assert not torch.equal(made.averages.usual["conv.weight"], made.averages.long["conv.weight"])
     for scores, average in (([20.0, 21.0], made.averages.long), ([21.0, 20.0], made.averages.usual)):
         left = iter(scores)
@@ -207,7 +215,7 @@ def test_the_better_average_is_kept(monkeypatch):
 def test_batch_norm_has_the_statistics_of_the_averaged_weights():
     made = trainer()
     for _ in range(5):
-        made._step(1.0)
+        made.step(1.0)
     made.validate()
     kept = made.kept()
     maps = torch.cat(
@@ -232,7 +240,7 @@ def test_other_crops_come_where_only_the_weights_were_kept():
 
 def test_moments_take_the_strides_of_their_parameters():
     begun, resumed = trainer(), trainer()
-    begun._step(1.0)
+    begun.step(1.0)
     state = {name: tensor.contiguous() for name, tensor in begun.state().items()}
     resumed.restore(state)
     (adam,) = resumed.optimisers
@@ -250,7 +258,7 @@ def test_a_state_of_another_network_is_a_usage_error():
 def test_clipping_by_value_bounds_every_gradient_times_the_learning_rate():
     made = trainer(recipe=replace(RECIPE, optimiser="sgd", lr=5.0, clip_by="value", clip=1e-3))
     before = {key: value.detach().clone() for key, value in made.module.named_parameters()}
-    made._step(0.2)
+    made.step(0.2)
     moved = torch.cat([(p.detach() - before[k]).flatten() for k, p in made.module.named_parameters()]).abs()
     assert float(moved.max()) == pytest.approx(1e-3, rel=1e-3)
     assert float(moved.min()) < 9e-4
@@ -261,13 +269,13 @@ def test_clipping_by_value_bounds_every_gradient_times_the_learning_rate():
 def test_clipping_by_value_stands_a_learning_rate_of_nothing():
     made = trainer(recipe=replace(RECIPE, clip_by="value"))
     before = made.module.get_parameter("conv.weight").detach().clone()
-    made._step(0.0)
+    made.step(0.0)
     assert torch.equal(made.module.get_parameter("conv.weight"), before)
 
 
 def test_clipping_by_norm_bounds_the_whole_gradient():
     made = trainer(recipe=replace(RECIPE, clip=1e-3))
-    made._step(1.0)
+    made.step(1.0)
     norm = torch.cat([p.grad.flatten() for p in made.module.parameters()]).norm()
     assert float(norm) == pytest.approx(1e-3, rel=1e-2)
 
@@ -276,7 +284,7 @@ def test_either_side_of_a_contest_moves_its_own_weights_alone(small_discriminato
     made = trainer(recipe=replace(RECIPE, adversarial=10.0))
     ours, true = torch.rand(2, 2, 3, 16, 16)
     together, alone = (ours.clone().requires_grad_() for _ in range(2))
-    made._contest(made.discriminator, together, true).backward()
+    adversary.contest(made.discriminator, together, true, weight=10.0).backward()
     judged = [p.grad.clone() for p in made.discriminator.parameters()]
     made.discriminator.zero_grad()
     adversary.detection(made.discriminator, ours, true).backward()
@@ -291,7 +299,7 @@ def test_a_step_trains_the_discriminator_along(small_discriminator):
     made = trainer(recipe=replace(RECIPE, adversarial=1e-3))
     before = [p.detach().clone() for p in made.discriminator.parameters()]
     # What is told is the loss of the content alone.
-    assert float(made._step(0.5)) == float(trainer()._step(0.5))
+    assert float(made.step(0.5)) == float(trainer().step(0.5))
     pairs = zip(before, made.discriminator.parameters(), strict=True)
     assert not any(torch.equal(old, new) for old, new in pairs)
     assert [group["lr"] for one in made.optimisers for group in one.param_groups] == [RECIPE.lr / 2] * 2

@@ -50,7 +50,7 @@ def test_gradient_reaches_the_output_and_not_vgg(loss):
 
 
 def test_the_layout_is_that_of_torchvisions_vgg19():
-    shapes = {key: tuple(value.shape) for key, value in perceptual._vgg54().state_dict().items()}
+    shapes = {key: tuple(value.shape) for key, value in perceptual.vgg54().state_dict().items()}
     assert tuple(int(key.split(".")[0]) for key in shapes if key.endswith("weight")) == PLACES
     assert shapes["0.weight"] == (64, 3, 3, 3)
     assert shapes["10.weight"] == (256, 128, 3, 3)

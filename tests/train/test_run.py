@@ -110,8 +110,8 @@ def test_weights_tell_which_vgg19_judged_them(settings, monkeypatch):
 
 
 def test_a_run_of_steps_drops_the_rate_and_ends(ticking, monkeypatch):
-    rates, step = [], run.Trainer._step
-    monkeypatch.setattr(run.Trainer, "_step", lambda self, rate: rates.append(rate) or step(self, rate))
+    rates, step = [], run.Trainer.step
+    monkeypatch.setattr(run.Trainer, "step", lambda self, rate: rates.append(rate) or step(self, rate))
     recipe = replace(RECIPE, schedule="steps", drops=1, beta2=0.999)
     assert train(recipe, ticking, lambda report: None).ended
     assert sorted(set(rates)) == [0.5, 1]
@@ -269,8 +269,8 @@ def test_a_run_without_end_goes_on_after_the_recipe_learnt_new_keys(ticking):
 def test_a_cooldown_finishes_weights_and_leaves_the_run_alone(ticking, monkeypatch):
     sitting(ticking)
     left = {path: path.read_bytes() for path in ticking.data.glob("*.safetensors*")}
-    rates, step = [], run.Trainer._step
-    monkeypatch.setattr(run.Trainer, "_step", lambda self, rate: rates.append(rate) or step(self, rate))
+    rates, step = [], run.Trainer.step
+    monkeypatch.setattr(run.Trainer, "step", lambda self, rate: rates.append(rate) or step(self, rate))
     final = ticking.data / "final.safetensors"
     cold = sitting(ticking, cooldown=10.0, out=final, run=state_path(ticking.out))
     assert cold.iterations == 20 + len(rates)

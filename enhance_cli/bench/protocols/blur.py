@@ -16,6 +16,7 @@ class MotionBlur(Setting):
     """Blur by a random camera path, seeded per picture, rounded to 8 bits; measured on all channels."""
 
     task, protocol, baseline = "deblur", "motion", "blurred"
+    published = False
     inputs = PAIRED
 
     def degrade(self, clean: EightBit, seed: int) -> Case:
@@ -31,6 +32,7 @@ class CameraShake(Setting):
     """
 
     task, protocol, baseline = "deblur", "shake", "blurred"
+    published = False
 
     def degrade(self, clean: EightBit, seed: int) -> Case:
         """Blur with the kernel that `seed` gives."""

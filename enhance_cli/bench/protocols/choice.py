@@ -23,6 +23,7 @@ from enhance_cli.bench.protocols.sr import PhotoSr, SuperResolution
 from enhance_cli.degrade.photo import MOST_SCALE
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.resize import Edges
+from enhance_cli.tasks import TASKS
 
 SCALES, QUALITIES, SIGMAS = (2, 3, 4), (10, 20, 30, 40), (15.0, 25.0, 50.0)
 """Of the papers' tables."""
@@ -61,13 +62,13 @@ class Values:
     @property
     def tasks(self) -> set[Task]:
         """The tasks to which the values belong that were asked for; "real" leaves its task to the sets."""
-        asked: dict[Task, bool] = {
-            "sr": bool(self.scales),
-            "dejpeg": bool(self.qualities),
-            "denoise": bool(self.sigmas),
-        }
+        conditions = {"quality": self.qualities, "sigma": self.sigmas, None: ()}
         named = set(PROTOCOLS[self.protocol].tasks) if self.protocol and self.protocol != "real" else set()
-        return named | {task for task, is_asked in asked.items() if is_asked}
+        return named | {
+            task
+            for task, spec in TASKS.items()
+            if (spec.enlarges and self.scales) or conditions[spec.condition]
+        }
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,6 @@ def _levin(task: Task, values: Values) -> Sequence[Setting]:
     return levin_settings(values.kernels)
 
 
-def _real(task: Task, values: Values) -> list[Setting]:
-    return [RealSr(scale) for scale in values.scales or SCALES] if task == "sr" else [RealPair(task)]
-
-
 PROTOCOLS: dict[str, Protocol] = {
     **{name: Protocol(("sr",), partial(_sr, name)) for name in sr.PROTOCOLS},
     "photo": Protocol(("sr",), _photo),
@@ -121,7 +118,12 @@ PROTOCOLS: dict[str, Protocol] = {
     "shake": Protocol(("deblur",), lambda task, values: [CameraShake()]),
     "bayer": Protocol(("demosaic",), lambda task, values: [Mosaic()]),
     "clean": Protocol(("dejpeg", "denoise", "deblur"), lambda task, values: [Undamaged(task)]),
-    "real": Protocol(("sr", "denoise", "deblur"), _real),
+    "real": Protocol(
+        ("sr", "denoise", "deblur"),
+        lambda task, values: (
+            [RealSr(scale) for scale in values.scales or SCALES] if TASKS[task].enlarges else [RealPair(task)]
+        ),
+    ),
 }
 """By name; the first of a task is the usual one."""
 

@@ -48,6 +48,8 @@ class Setting(ABC):
     """Whether sets of gray pictures are left out."""
     needs_inputs: bool = False
     """Whether there is nothing to measure where no inputs lie ready."""
+    published: bool = True
+    """Whether papers degrade pictures in the same way; if not, only ready-made inputs compare with theirs."""
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from enhance_cli.bench.protocols.contract import Case, Setting, ready
 from enhance_cli.errors import ImageError
-from enhance_cli.imaging.mosaic import NETWORKS, interpolated, thinned
+from enhance_cli.imaging.mosaic import NETWORK_PATTERN, interpolated, thinned
 from enhance_cli.metrics.measure import EightBit
 
 
@@ -21,7 +21,7 @@ class Mosaic(Setting):
     def degrade(self, clean: EightBit, seed: int) -> Case:
         """Keep one colour per pixel."""
         colour = clean.repeat(3 // clean.shape[2], axis=2)
-        return self.accept(colour, thinned(colour, NETWORKS))
+        return self.accept(colour, thinned(colour, NETWORK_PATTERN))
 
     def accept(self, clean: EightBit, given: EightBit) -> Case:
         """A mosaic made elsewhere, with zeros or as the samples in one channel.
@@ -29,7 +29,7 @@ class Mosaic(Setting):
         Raises ImageError if it is none.
         """
         colour = clean.repeat(3 // clean.shape[2], axis=2)
-        mosaic = np.asarray(thinned(given, NETWORKS), np.uint8)
+        mosaic = np.asarray(thinned(given, NETWORK_PATTERN), np.uint8)
         if given.shape[2] == 3 and not np.array_equal(mosaic, given):
             raise ImageError("the input is no mosaic of G R above B G with zeros elsewhere")
         case = ready(colour, mosaic)

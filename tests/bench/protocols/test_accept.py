@@ -12,7 +12,7 @@ from enhance_cli.bench.protocols.noise import Noise
 from enhance_cli.bench.protocols.real import Undamaged
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import rgb_to_y
-from enhance_cli.imaging.mosaic import NETWORKS, thinned
+from enhance_cli.imaging.mosaic import NETWORK_PATTERN, thinned
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (34, 43, 3), dtype=np.uint8)
@@ -35,7 +35,7 @@ def named(setting: Setting) -> str:
 
 @pytest.mark.parametrize("setting", [*SETTINGS, Mosaic()], ids=named)
 def test_other_sizes_are_refused(setting: Setting):
-    given = thinned(COLOUR, NETWORKS)[:, :42]
+    given = thinned(COLOUR, NETWORK_PATTERN)[:, :42]
     with pytest.raises(ImageError, match="the input is 42x34 and the reference 43x34"):
         setting.accept(COLOUR, given)
 
