@@ -1,7 +1,7 @@
 """Disturb real runs of the command, and compare what they leave with the folder of an undisturbed run.
 
     python tools/faults.py kills --count 200     SIGKILL at random moments, then the same command again
-    python tools/faults.py errors                ENOSPC, EIO, EACCES and short writes at every call that writes
+    python tools/faults.py errors                ENOSPC, EIO, EACCES, short writes at every call that writes
     python tools/faults.py folders --count 20    two runs into one folder at once; a folder that is read-only
     python tools/faults.py soak --count 20000    memory through a long batch
 
@@ -147,7 +147,7 @@ class Differences:
     def add(self, kind: str, why: str) -> None:
         """One that was found."""
         self.counts[kind] += 1
-        print(f"{kind}: {why}", flush=True)
+        say(f"{kind}: {why}")
 
     def compare(self, held: dict[str, bytes], where: str, *, whole: bool) -> None:
         """What a folder holds; `whole`: nothing may be missing."""
@@ -191,7 +191,7 @@ def kills(place: Place, count: int, rng: random.Random) -> Differences:
         summary = json.loads(again.out.splitlines()[-1]) if again.out else {}
         if summary.get("done", 0) + summary.get("current", 0) != len(place.held("whole")):
             found.add("lost", f"the second run tells {summary}, {where}")
-    print(f"{count} runs killed and gone on with ({n_early} kills met a run that was still going)")
+    say(f"{count} runs killed and gone on with ({n_early} kills met a run that was still going)")
     return found
 
 
@@ -290,7 +290,7 @@ def errors(place: Place, every: int) -> Differences:
             found.told(again, f"again after {where}", (0,))
             found.compare(place.held(output), f"again after {where}", whole=True)
     shown = ", ".join(f"{number} with {code}" for code, number in sorted(codes.items()))
-    print(f"{n_calls} calls that write, {n_runs} runs with one that fails; they ended: {shown}")
+    say(f"{n_calls} calls that write, {n_runs} runs with one that fails; they ended: {shown}")
     return found
 
 
@@ -314,7 +314,7 @@ def folders(place: Place, count: int, rng: random.Random) -> Differences:
         for name, data in held.items():
             if data not in (whole.get(name), other.get(name)):
                 found.add("differing", f"{name}, {where}")
-        for name in whole:
+        for name in whole.keys() | done.keys():
             if done[name] != 1:
                 found.add("lost" if not done[name] else "doubled", f"{name} done {done[name]} times, {where}")
     if os.getuid() == 0:
@@ -334,7 +334,8 @@ def folders(place: Place, count: int, rng: random.Random) -> Differences:
         said = ended.err.partition("as nobody")[2].count("Permission denied")
         if said < len(whole) or place.held("closed"):
             found.add("untold", f"{said} of {len(whole)} pictures, in a folder that is read-only")
-    print(f"{count} times two runs at once; a read-only folder{'' if os.getuid() == 0 else ' (left out: needs root)'}")
+    left_out = "" if os.getuid() == 0 else " (left out: needs root)"
+    say(f"{count} times two runs at once; a read-only folder{left_out}")
     return found
 
 
@@ -356,9 +357,10 @@ def soak(place: Place, count: int) -> Differences:
     first, last = np.mean(sizes[share // 2 : share]), np.mean(sizes[-share:])
     if last > first * (1 + MEMORY_SHARE):
         found.add("differing", f"memory grew from {first:.1f} to {last:.1f} MB")
-    print(
-        f"{summary['done']} pictures in {summary['seconds']:.0f} s; resident memory {first:.1f} MB in the first "
-        f"{share}, {last:.1f} MB in the last {share} ({100 * (last / first - 1):+.1f} %), at most {max(sizes):.1f} MB"
+    say(
+        f"{summary['done']} pictures in {summary['seconds']:.0f} s; resident memory {first:.1f} MB in the "
+        f"first {share}, {last:.1f} MB in the last {share} ({100 * (last / first - 1):+.1f} %), "
+        f"at most {max(sizes):.1f} MB"
     )
     return found
 
@@ -377,6 +379,12 @@ def followed(path: Path, child: int, count: int) -> Iterator[None]:
                 seen, deadline = seen + 1, time.monotonic() + SECONDS
                 yield
         time.sleep(0.02)
+
+
+def say(line: str) -> None:
+    """A line on standard output, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
@@ -399,7 +407,7 @@ def main() -> int:
             found = folders(place, wish.count, rng)
         else:
             found = soak(place, wish.count)
-    print(", ".join(f"{number} {kind}" for kind, number in found.counts.items()))
+    say(", ".join(f"{number} {kind}" for kind, number in found.counts.items()))
     return 1 if found.counts.total() else 0
 
 

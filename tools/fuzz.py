@@ -26,7 +26,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,17 +76,22 @@ def main() -> int:
             wish.findings.mkdir(parents=True, exist_ok=True)
             path = wish.findings / f"{wish.what}-{told['number']}.bin"
             path.write_bytes(data)
-            print(f"finding {told['number']} ({name}): {told['why']}; {path}", flush=True)
+            say(f"finding {told['number']} ({name}): {told['why']}; {path}")
         done = counts.total()
         if done % SHOWN_EVERY == 0 or done == len(numbers):
             kinds = ", ".join(f"{counts[kind]} {kind}" for kind in ("read", "refused", "finding"))
             rate = done / (time.monotonic() - start)
-            print(
+            say(
                 f"{done} {wish.what} from {wish.first}: {kinds}; {rate:.0f} a second, "
-                f"slowest {slowest:.1f} s, at most {most / 1e6:.0f} MB",
-                flush=True,
+                f"slowest {slowest:.1f} s, at most {most / 1e6:.0f} MB"
             )
     return 1 if counts["finding"] else 0
+
+
+def say(line: str) -> None:
+    """A line on standard output, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def file_of(seeds: dict[str, bytes], what: str, number: int) -> tuple[str, bytes]:
@@ -98,49 +103,54 @@ def file_of(seeds: dict[str, bytes], what: str, number: int) -> tuple[str, bytes
     return name, mutated(seeds[name], name, rng, [seeds[one] for one in names if one.split()[0] == kind])
 
 
-def watched(what: str, numbers: range) -> Iterator[dict[str, Any]]:
-    """What became of each number: {number, outcome, why?, bytes?, seconds?}.
+def watched(
+    what: str, numbers: range, program: Sequence[str] = (sys.executable, __file__)
+) -> Iterator[dict[str, Any]]:
+    """What became of each number: {number, outcome, why?, bytes?, seconds?}; `program` is what reads.
 
-    A worker that ends or says nothing for long is a finding of the number it was at; another goes on behind it.
+    A worker that ends or says nothing for long is a finding of the number it was at; another goes on behind.
     """
     upcoming = numbers.start
     while upcoming < numbers.stop:
-        command = [sys.executable, __file__, what, "--worker", "--first", str(upcoming)]
+        command = [*program, what, "--worker", "--first", str(upcoming)]
         worker = subprocess.Popen(
-            [*command, "--count", str(numbers.stop - upcoming)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            [*command, "--count", str(numbers.stop - upcoming)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        lines: queue.Queue[bytes | None] = queue.Queue()
-        complaints: list[bytes] = []
-        assert worker.stdout and worker.stderr
-        threads = [
-            threading.Thread(target=lambda: [*map(lines.put, worker.stdout), lines.put(None)], daemon=True),
-            threading.Thread(target=lambda: complaints.append(worker.stderr.read()), daemon=True),
-        ]
-        for thread in threads:
-            thread.start()
+        lines, complaints = followed(worker)
         if lines.get(timeout=PATIENCE) is None:
             raise SystemExit(f"the readers could not be started: {b''.join(complaints).decode()}")
         why = f"nothing came for {PATIENCE} s"
-        while True:
-            try:
-                line = lines.get(timeout=PATIENCE)
-            except queue.Empty:
-                break
-            if line is None:
-                code = worker.wait()
-                last = (b"".join(complaints).decode(errors="replace").strip().splitlines() or [""])[-1]
-                why = f"took more than {SECONDS} s" if code == -signal.SIGPROF else f"ended with {code} {last}"
-                break
-            yield json.loads(line)
-            upcoming += 1
-            if upcoming == numbers.stop:
-                break
-        if worker.poll() is None and upcoming < numbers.stop:
-            worker.kill()
-        worker.wait()
-        if upcoming < numbers.stop:
+        with suppress(queue.Empty):
+            while (line := lines.get(timeout=PATIENCE)) is not None:
+                yield json.loads(line)
+                upcoming += 1
+            code = worker.wait()
+            last = (b"".join(complaints).decode(errors="replace").strip().splitlines() or [""])[-1]
+            why = f"took more than {SECONDS} s" if code == -signal.SIGPROF else f"ended with {code} {last}"
+        worker.kill()
+        # One that ends well has taken too much memory, and said so.
+        if worker.wait() != 0 and upcoming < numbers.stop:
             yield {"number": upcoming, "outcome": "finding", "why": why}
             upcoming += 1
+
+
+def followed(worker: subprocess.Popen[bytes]) -> tuple[queue.Queue[bytes | None], list[bytes]]:
+    """The lines of a process as they come, None behind the last; and what it says on stderr, at its end."""
+    lines: queue.Queue[bytes | None] = queue.Queue()
+    complaints: list[bytes] = []
+    assert worker.stdout and worker.stderr
+    out, err = worker.stdout, worker.stderr
+
+    def read_lines() -> None:
+        for line in out:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read_lines, daemon=True).start()
+    threading.Thread(target=lambda: complaints.append(err.read()), daemon=True).start()
+    return lines, complaints
 
 
 def work(what: str, numbers: range) -> None:
@@ -202,7 +212,7 @@ def work(what: str, numbers: range) -> None:
                 outcome |= {"outcome": "finding", "why": f"took {outcome['bytes'] / 1e6:.0f} MB"}
             os.write(told, json.dumps(outcome).encode() + b"\n")
             if outcome["bytes"] > BYTES:
-                # The peak would count for all that follow.
+                # The peak would count for all that follow: another process goes on.
                 return
 
 

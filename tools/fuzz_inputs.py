@@ -40,13 +40,17 @@ def picture_seeds() -> dict[str, bytes]:
     seeds: dict[str, bytes] = {}
     y, x = np.mgrid[:SIDE, : SIDE + 3]
     rgb = np.stack([x * 9, y * 10, (x * y) % 256], axis=2).astype(np.uint8)
-    modes = {mode: Image.fromarray(rgb).convert(mode) for mode in ("L", "RGB", "RGBA", "LA", "P", "1", "CMYK")}
+    modes = {
+        mode: Image.fromarray(rgb).convert(mode) for mode in ("L", "RGB", "RGBA", "LA", "P", "1", "CMYK")
+    }
     deep = Image.fromarray((rgb[..., 0].astype(np.uint16) << 8) + 77)
     exif = Image.Exif()
     exif.update({0x0112: 6, 0x010E: "a description", 0x0132: "2020:01:02 03:04:05"})
     exif.get_ifd(0x8769).update({0x9003: "2020:01:02 03:04:05", 0xA002: SIDE, 0xA003: SIDE})
     exif.get_ifd(0x8825).update({1: "N", 2: (1.0, 2.0, 3.0)})
-    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><a tiff:Orientation='6' exif:PixelXDimension='24'/></x:xmpmeta>"
+    xmp = (
+        b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><a tiff:Orientation='6' exif:PixelXDimension='24'/></x:xmpmeta>"
+    )
     text = PngImagePlugin.PngInfo()
     text.add_text("Title", "a title")
     text.add_itxt("Comment", "gr\u00fc\u00dfe", zip=True)
@@ -63,7 +67,9 @@ def picture_seeds() -> dict[str, bytes]:
     add("PNG 16", deep, "PNG")
     add("PNG metadata", modes["RGB"], "PNG", pnginfo=text, exif=exif, icc_profile=icc, dpi=(300, 300))
     add("PNG transparent", modes["P"], "PNG", transparency=3)
-    others = [modes["RGB"].transpose(turn) for turn in (Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)]
+    others = [
+        modes["RGB"].transpose(turn) for turn in (Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM)
+    ]
     add("PNG animated", modes["RGB"], "PNG", save_all=True, append_images=others, duration=40)
     seeds["PNG RGB16"] = files.encode(Picture(rgb.astype(np.uint16) * 257), "PNG")
     for name, how in {
@@ -96,7 +102,9 @@ def picture_seeds() -> dict[str, bytes]:
     seeds["PPM 16"] = b"P6 3 2 65535\n" + bytes(range(36))
     seeds["PPM text"] = b"P3\n# a comment\n3 2 255\n" + b" ".join(b"%d" % (13 * n) for n in range(18))
     seeds["PPM bits"] = b"P1 4 2\n0 1 0 1 1 0 1 0\n"
-    seeds["PPM pam"] = b"P7\nWIDTH 3\nHEIGHT 2\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" + bytes(range(24))
+    seeds["PPM pam"] = b"P7\nWIDTH 3\nHEIGHT 2\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" + bytes(
+        range(24)
+    )
     seeds["PPM float"] = b"PF\n3 2\n-1.0\n" + np.linspace(0, 1, 18, dtype="<f4").tobytes()
     picture = Picture(rgb)
     transparent = Picture(rgb, np.ascontiguousarray(rgb[..., 0]))
@@ -132,7 +140,6 @@ def checkpoint_seeds() -> dict[str, bytes]:
     torch.manual_seed(0)
     parameters = {"n_colours": 1, "n_feats": 4, "n_layers": 3, "batch_norm": True}
     module = ARCHITECTURES["dncnn"].build(**parameters)
-    unet = ARCHITECTURES["unet"].build(n_colours=1, n_feats=4, condition="quality")
     # The keys of KAIR's DnCNN, which is known by them.
     foreign = OrderedDict(
         (f"model.{2 * number}.{kind}", torch.rand(*shape))
@@ -146,10 +153,11 @@ def checkpoint_seeds() -> dict[str, bytes]:
         torch.save(content, buffer, **how)
         return buffer.getvalue()
 
+    told = {"n_colours": 1, "n_feats": 4, "condition": "quality"}
+    unet = ARCHITECTURES["unet"].build(**told)
     with TemporaryDirectory() as folder:
         path = Path(folder, "net.safetensors")
-        for name, one, values in (("dncnn", module, parameters),
-                                  ("unet", unet, {"n_colours": 1, "n_feats": 4, "condition": "quality"})):  # fmt: skip
+        for name, one, values in (("dncnn", module, parameters), ("unet", unet, told)):
             task = "denoise" if name == "dncnn" else "dejpeg"
             save_file(path, one, arch=name, parameters=values, task=task, metadata={"licence": "MIT"})
             seeds[f"safetensors {name}"] = path.read_bytes()
@@ -302,7 +310,9 @@ def _safetensors(data: bytes, rng: random.Random) -> bytes:
             parameters[rng.choice([*parameters, "scale", "n_blocks", "x"])] = rng.choice([*kinds, *NUMBERS])
             metadata["parameters"] = json.dumps(parameters)
         elif metadata and rng.random() < 0.5:
-            metadata[rng.choice([*metadata, "tasks", "chosen_for"])] = str(rng.choice([*kinds, "unet", "rcan", "sr"]))
+            metadata[rng.choice([*metadata, "tasks", "chosen_for"])] = str(
+                rng.choice([*kinds, "unet", "rcan", "sr"])
+            )
         else:
             tensor = rng.choice([one for one in header if one != "__metadata__"])
             field = rng.choice([*header[tensor], "dtype"])
