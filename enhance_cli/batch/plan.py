@@ -78,6 +78,7 @@ class Plan:
     seconds: float | None = None
     """For reading a picture, and for restoring it; None: as long as it takes."""
     memory: Budget | None = None
+    """What the process may take; None: pictures take what they need."""
     overwrite: bool = False
     preserve_times: bool = False
     """Whether an output gets the dates of its input."""

@@ -132,7 +132,8 @@ def restore(
     asked = {"scale": scale, "size": size, "condition": condition, "pattern": pattern, **asdict(common)}
     for key in ("json", "quiet", "debug", "dry_run"):
         del asked[key]
-    stdin = cache(partial(read_stdin, plan.read.limits.file_bytes))
+    limits = plan.read.limits
+    stdin = cache(partial(read_stdin, min(limits.file_bytes, limits.memory or limits.file_bytes)))
     sandbox = None
     if common.sandbox or common.timeout is not None:
         sandbox = Sandbox(seconds=common.timeout, memory=None if memory is None else memory.share)

@@ -113,6 +113,7 @@ def read_frames(
         if not data:
             raise ReadError("the file is empty")
         options.limits.check("file_bytes", len(data), f"{len(data)} bytes")
+        options.limits.check("memory", len(data), f"the file has {len(data)} bytes")
         format = _format_of(data[:_HEAD_BYTES])
         if (missing := FORMATS[format].missing) is not None:
             raise ReadError(missing)
@@ -150,6 +151,7 @@ def bytes_of(path: Path, limits: Limits | None = None) -> bytes:
                 _format_of(head)
             size = os.fstat(file.fileno()).st_size
             limits.check("file_bytes", size, f"{size} bytes")
+            limits.check("memory", size, f"the file has {size} bytes")
             file.seek(0)
             return file.read(limits.file_bytes + 1)
     except FileNotFoundError as error:

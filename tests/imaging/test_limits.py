@@ -173,3 +173,5 @@ def test_memory_bounds_what_is_decoded(format, pixel_bytes):
     assert read(data, options=ReadOptions(limits=Limits(memory=needed))).width == 40
     with pytest.raises(ReadError, match=f"may take {needed} bytes .*raise it with --memory"):
         read(data, options=ReadOptions(limits=Limits(memory=needed - 1)))
+    with pytest.raises(ReadError, match=r"the file has \d+ bytes.*raise it with --memory"):
+        read(data, options=ReadOptions(limits=Limits(memory=20)))
