@@ -49,6 +49,7 @@ def run(
     stop: Signal | None = None,
     retries: int = 0,
     fail_fast: bool = False,
+    one_by_one: bool = False,
 ) -> Summary:
     """Put every job through the steps; events come on the calling thread, in the order of the jobs.
 
@@ -56,12 +57,14 @@ def run(
     `stop`: when it is set, from whichever thread, the picture in hand is finished and no other begun, and the
     summary says so; KeyboardInterrupt drops that picture, too.  `retries`: how often pictures that failed are
     tried again when all others are through; their events come then.  `fail_fast`: begin none after a failure.
+    `one_by_one`: read one picture ahead and no more, and write one before the next is restored.
     """
     start = time.perf_counter()
     stop = stop or Signal()
     readers, writers = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
     try:
-        pipeline = _Pipeline(jobs, steps, (readers, writers), threads, on_event, stop, retries, fail_fast)
+        ahead = (1, 0) if one_by_one else (max(READ_AHEAD, threads), max(WRITE_BEHIND, threads - 1))
+        pipeline = _Pipeline(jobs, steps, (readers, writers), ahead, on_event, stop, retries, fail_fast)
         try:
             while pipeline.restore_next():
                 pass
@@ -87,7 +90,7 @@ class _Pipeline:
         jobs: Sequence[Job],
         steps: Steps,
         pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor],
-        threads: int,
+        ahead: tuple[int, int],
         on_event: Callable[[Event], None],
         stop: Signal,
         retries: int,
@@ -100,8 +103,7 @@ class _Pipeline:
         self._upcoming = iter(jobs)
         self._steps = steps
         self._readers, self._writers = pools
-        self._read_ahead = max(READ_AHEAD, threads)
-        self._write_behind = max(WRITE_BEHIND, threads - 1)
+        self._read_ahead, self._write_behind = ahead
         self._on_event = on_event
         self._reading: deque[tuple[Job, Future[tuple[Input | FileDone, float]]]] = deque()
         self._writing: deque[tuple[Job, Future[FileDone]]] = deque()

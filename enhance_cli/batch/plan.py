@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from enhance_cli.batch.budget import Budget
 from enhance_cli.batch.records import Settings
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.errors import ImageError, UsageError, WriteError
@@ -74,6 +75,10 @@ class Plan:
     read: ReadOptions = field(default_factory=ReadOptions)
     frames: Literal["first", "all"] = "first"
     """Of animations, and of files with several pages."""
+    seconds: float | None = None
+    """For reading a picture, and for restoring it; None: as long as it takes."""
+    memory: Budget | None = None
+    """What the process may take; None: pictures take what they need."""
     overwrite: bool = False
     preserve_times: bool = False
     """Whether an output gets the dates of its input."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -16,16 +17,19 @@ from enhance_cli.batch.progress import FileDone, Start
 from enhance_cli.batch.records import Record, Records
 from enhance_cli.batch.restoration import Restoration, restoration_of, restoration_of_frames
 from enhance_cli.engine.network import OnTile
-from enhance_cli.errors import ExistsError, ImageError, ReadError, UsageError
+from enhance_cli.errors import ExistsError, ImageError, ReadError, RestoreError, UsageError
 from enhance_cli.imaging import files
 from enhance_cli.imaging.files import Frame, ReadOptions
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture, joined
+from enhance_cli.imaging.sandbox import Sandbox
 from enhance_cli.metrics.measure import Metrics, baseline, measure
 
 FALLBACK_FORMAT = "PNG"
 """Of the results of inputs whose own format cannot be written."""
+HELD_COPIES, MADE_COPIES = 2, 3
+"""How often a picture, and its result, are in memory while the one becomes the other, at most."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,18 @@ class Steps:
     """What is done to each picture of a run.  `read` and `write` may be called from several threads."""
 
     def __init__(
-        self, plan: Plan, models: Models, *, stdin: Callable[[], bytes], stdout: Callable[[bytes], None]
+        self,
+        plan: Plan,
+        models: Models,
+        *,
+        stdin: Callable[[], bytes],
+        stdout: Callable[[bytes], None],
+        sandbox: Sandbox | None = None,
     ) -> None:
-        """`stdin` and `stdout` serve the jobs without a path."""
+        """`stdin` and `stdout` serve the jobs without a path; `sandbox` decodes the inputs, if given."""
         self._plan = plan
         self._models = models
+        self._sandbox = sandbox
         self._stdin = stdin
         self._stdout = stdout
         self._records = Records()
@@ -96,6 +107,8 @@ class Steps:
             # Every event names its input already.
             raise ReadError(str(error).removeprefix("input data: ")) from error
         target = plan.target(picture)
+        if plan.memory is not None:
+            self._check_memory(job, picture, target, plan.memory.share)
         files.check_fits(self._format(job, picture), *target, alpha=picture.alpha is not None)
         reference = None if job.reference is None else self._clean(job.reference)
         found = Input(picture, sha256, target, reference, frames)
@@ -108,9 +121,18 @@ class Steps:
 
     def restore(self, job: Job, found: Input, on_tile: OnTile) -> Restoration:
         """Choose the weights and the condition; the network runs when the bands are asked for."""
+        plan, start = self._plan, time.monotonic()
+
+        def timed(done: int, total: int) -> None:
+            if plan.seconds is not None and done < total and time.monotonic() - start > plan.seconds:
+                raise RestoreError(
+                    f"takes longer than --timeout {plan.seconds:g} s ({done} of {total} tiles done); raise it"
+                )
+            on_tile(done, total)
+
         if found.frames is not None:
-            return restoration_of_frames(found.frames, self._plan, self._models, on_tile=on_tile)
-        return restoration_of(found.picture, self._plan, self._models, on_tile=on_tile)
+            return restoration_of_frames(found.frames, plan, self._models, on_tile=timed)
+        return restoration_of(found.picture, plan, self._models, on_tile=timed)
 
     def write(self, job: Job, found: Input, restoration: Restoration, bands: Iterable[Picture]) -> FileDone:
         """Compare, encode and write, band by band where nothing needs the whole."""
@@ -165,10 +187,14 @@ class Steps:
     def _decoded(self, data: bytes) -> tuple[Picture, Iterator[Frame] | None]:
         """The picture, and all frames where there are more and all are wanted."""
         plan, frames = self._plan, None
-        if plan.frames == "first":
-            picture = files.read(data, options=plan.read)
-        else:
+        only = plan.frames == "first"
+        if self._sandbox is None:
             several = files.read_frames(data, options=plan.read)
+        else:
+            several = self._sandbox.read_frames(data, plan.read, first_only=only)
+        if only:
+            picture = files.first_of(several)
+        else:
             first = next(several)
             picture = first.picture
             frames = None if first.count < 2 else several
@@ -177,6 +203,27 @@ class Steps:
         if frames is not None:
             frames = chain([replace(first, picture=picture)], frames)
         return picture, frames
+
+    def _check_memory(self, job: Job, picture: Picture, target: tuple[int, int], allowed: int) -> None:
+        """ImageError for a picture that, with its result, takes more memory than `allowed` bytes."""
+        plan = self._plan
+        in_bands = (
+            self._format(job, picture) in ("PNG", "PPM")
+            and job.reference is None
+            and picture.alpha is None
+            and not plan.task.mosaic
+            and plan.size is None
+            and float(plan.factor).is_integer()
+        )
+        samples = HELD_COPIES * picture.width * picture.height
+        samples += 0 if in_bands else MADE_COPIES * target[0] * target[1]
+        channels = picture.pixels.shape[2] + (picture.alpha is not None)
+        needed = samples * channels * picture.pixels.itemsize
+        if needed > allowed:
+            raise ImageError(
+                f"with its result of {target[0]}x{target[1]} it takes about {needed / 1e6:.0f} MB, and "
+                f"--memory leaves {allowed / 1e6:.0f} MB for a picture; raise it, or give less"
+            )
 
     def _is_current(self, job: Job, sha256: str) -> bool:
         output = job.output

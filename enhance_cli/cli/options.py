@@ -146,6 +146,21 @@ Retry = Annotated[
     int, typer.Option(metavar="N", min=0, help="Try pictures that failed N times more, at the end.")
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Begin no other picture when one has failed.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        help="Give up a picture that takes longer to read, or to restore.",
+        show_default=False,
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Memory that the process may take, such as 2G.", show_default=False),
+]
+SandboxOption = Annotated[
+    bool, typer.Option("--sandbox", help="Decode in a process that opens no files; --timeout does so, too.")
+]
 PreserveTimes = Annotated[
     bool, typer.Option("--preserve-times", help="Give outputs the dates of their inputs.")
 ]
@@ -195,6 +210,9 @@ class Common:
     jobs: Jobs = 2
     retry: Retry = 0
     fail_fast: FailFast = False
+    timeout: Timeout = None
+    memory: Memory = None
+    sandbox: SandboxOption = False
     preserve_times: PreserveTimes = False
     reference: Reference = None
     min_psnr: MinPsnr = None

@@ -16,6 +16,7 @@ from pathlib import Path
 import typer
 
 from enhance_cli.batch import pipeline
+from enhance_cli.batch.budget import parsed
 from enhance_cli.batch.inputs import find_inputs, split_output
 from enhance_cli.batch.models import Models
 from enhance_cli.batch.outputs import Naming, format_named, plan_jobs
@@ -31,6 +32,7 @@ from enhance_cli.errors import EnhanceError, GateError, UsageError
 from enhance_cli.imaging.encode import EncodeOptions
 from enhance_cli.imaging.files import Limits, ReadOptions, remove_leftovers
 from enhance_cli.imaging.mosaic import Pattern
+from enhance_cli.imaging.sandbox import Sandbox
 from enhance_cli.metrics.gates import below, first_of
 from enhance_cli.metrics.measure import Metrics
 from enhance_cli.tasks import TASKS, Task
@@ -66,12 +68,16 @@ def restore(
         raise UsageError(
             f"--white-level {common.white_level:g} is not above --black-level {common.black_level:g}"
         )
+    if common.timeout is not None and not 0 < common.timeout < math.inf:
+        raise UsageError(f"--timeout {common.timeout:g} is not possible; give seconds above 0")
+    memory = None if common.memory is None else parsed(common.memory)
     engine = EngineSettings(
         device=common.device,
         precision=common.precision,
         backend=common.backend,
         tile=common.tile,
         ensemble=common.ensemble or common.model == ENSEMBLED,
+        tile_bytes=None if memory is None else memory.share,
         unchecked=common.unchecked,
         threads=common.threads,
     )
@@ -102,13 +108,15 @@ def restore(
         ),
         engine=engine,
         read=ReadOptions(
-            limits=_limits(common),
+            limits=replace(_limits(common), memory=None if memory is None else memory.share),
             white_level=common.white_level,
             black_level=common.black_level,
             icc=common.icc,
             strip=common.strip,
         ),
         frames=common.frames,
+        seconds=common.timeout,
+        memory=memory,
         overwrite=common.overwrite,
         preserve_times=common.preserve_times,
     )
@@ -124,8 +132,12 @@ def restore(
     asked = {"scale": scale, "size": size, "condition": condition, "pattern": pattern, **asdict(common)}
     for key in ("json", "quiet", "debug", "dry_run"):
         del asked[key]
-    stdin = cache(partial(read_stdin, plan.read.limits.file_bytes))
-    steps = Steps(plan, models, stdin=stdin, stdout=write_stdout)
+    limits = plan.read.limits
+    stdin = cache(partial(read_stdin, min(limits.file_bytes, limits.memory or limits.file_bytes)))
+    sandbox = None
+    if common.sandbox or common.timeout is not None:
+        sandbox = Sandbox(seconds=common.timeout, memory=None if memory is None else memory.share)
+    steps = Steps(plan, models, stdin=stdin, stdout=write_stdout, sandbox=sandbox)
     if common.dry_run:
         summary = _dry_run(jobs, plan, steps, asked, skipped, on_event)
     else:
@@ -146,7 +158,10 @@ def restore(
                     stop=interruption.stop,
                     retries=common.retry,
                     fail_fast=common.fail_fast,
+                    one_by_one=memory is not None,
                 )
+    if sandbox is not None:
+        sandbox.close()
     if summary.interrupted:
         raise typer.Exit(INTERRUPTED)
     _check_gates({"psnr": common.min_psnr, "ssim": common.min_ssim}, summary.metrics, measured)

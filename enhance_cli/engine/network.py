@@ -20,6 +20,9 @@ from enhance_cli.tasks import TaskSpec
 
 OnTile = Callable[[int, int], None]
 """Called with the number of tiles that are done, and of all."""
+TILE_BYTES = 2 << 30
+"""Memory that the pixels of a runtime's budget take at most on the CPU."""
+MANY_PIXELS = 1 << 40
 LARGEST_BATCH = 16
 """Tiles that a GPU is given at once; more of the smallest would not make it faster."""
 
@@ -117,11 +120,22 @@ class TiledNetwork:
             return self._side
         if spec.tile is not None:
             return 0 if max(height, width) <= spec.tile else spec.tile
-        budget = self.runtime.budget(height * width)
+        budget = self._budget(height * width)
         if spec.tiling == "approximate":
             # Cut for memory's sake alone: the result depends on the tiles.
             budget = PixelBudget(budget.most, budget.most)
         return tile_side(height, width, budget, max(spec.halo, spec.minimum), spec.multiple)
+
+    def _budget(self, wanted: int) -> PixelBudget:
+        """The runtime's, or less where the settings leave a tile less memory than that is made for."""
+        allowed = self._settings.tile_bytes
+        if allowed is None or allowed >= TILE_BYTES or self.runtime.device != "cpu":
+            return self.runtime.budget(wanted)
+        whole = self.runtime.budget(MANY_PIXELS)
+        share = allowed / TILE_BYTES
+        return PixelBudget(
+            min(wanted, int(whole.most * share)), min(wanted, whole.fast, int(whole.most * share))
+        )
 
     def _batch_size(self, area: int, count: int) -> int:
         """How many inputs of that area are given at once: one on the CPU, where more gain nothing."""
@@ -169,7 +183,7 @@ class TiledNetwork:
         """What a network is given to redo a tile: all of the picture if the result depends on that and memory
         allows it; for exact networks that would change nothing."""
         depends = self.runtime.spec.tiling == "approximate"
-        return whole if depends and self.runtime.budget(whole.area).most >= whole.area else tile.padded
+        return whole if depends and self._budget(whole.area).most >= whole.area else tile.padded
 
     def _refuse(self, fault: str) -> None:
         """RestoreError, unless the user wants the result as it is; what is no number cannot be written."""

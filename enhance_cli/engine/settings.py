@@ -13,6 +13,8 @@ class EngineSettings(RuntimeSettings):
 
     tile: int | None = None
     """Side of a tile in input pixels without its halo; None chooses one, 0 means the whole picture."""
+    tile_bytes: int | None = None
+    """Memory for the feature maps of one tile on the CPU; None: as much as is fast."""
     ensemble: bool = False
     """Average over the eight flips and rotations (x8, "+" in the papers)."""
     unchecked: bool = False

@@ -33,6 +33,8 @@ _READERS: dict[str, Callable[[bytes, Limits], Iterator[Decoded]]] = {
     "HEIF": heif.heic_frames,
     "JXL": jxl.frames,
 }
+_SMALL, _SMALL_BYTES = ("JPEG", "BMP", "PPM"), 12
+# Formats, and bytes of a pixel while one is decoded: 6 (PNM, 8 bits), 10 (JPEG), 12 (PNM, 16 bits) measured.
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 # Pictures that are known, but not read.
 _OTHERS = {
@@ -82,7 +84,12 @@ def read(
     for what is missing, empty, broken, cut off, larger than the limits (`max_pixels` is that of `options` by
     default), or no picture.
     """
-    frame = next(read_frames(source, max_pixels=max_pixels, options=options))
+    return first_of(read_frames(source, max_pixels=max_pixels, options=options))
+
+
+def first_of(frames: Iterator[Frame]) -> Picture:
+    """The first frame, with a warning where there are more."""
+    frame = next(frames)
     if frame.count < 2:
         return frame.picture
     how_many = "several frames" if frame.picture.format == "PPM" else f"{frame.count} frames"
@@ -106,12 +113,16 @@ def read_frames(
         if not data:
             raise ReadError("the file is empty")
         options.limits.check("file_bytes", len(data), f"{len(data)} bytes")
+        options.limits.check("memory", len(data), f"the file has {len(data)} bytes")
         format = _format_of(data[:_HEAD_BYTES])
         if (missing := FORMATS[format].missing) is not None:
             raise ReadError(missing)
         # A filter, not `catch_warnings`, which is not safe with threads.
         warnings.filterwarnings("ignore", module=r"PIL\.")
-        for found in _READERS[format](data, options.limits):
+        limits = options.limits
+        if format in _SMALL:
+            limits = replace(limits, pixel_bytes=_SMALL_BYTES)
+        for found in _READERS[format](data, limits):
             yield Frame(_picture(found, options), found.milliseconds, found.loops, found.count)
     except ReadError as error:
         raise ReadError(f"{name}: {error}") from error
@@ -140,6 +151,7 @@ def bytes_of(path: Path, limits: Limits | None = None) -> bytes:
                 _format_of(head)
             size = os.fstat(file.fileno()).st_size
             limits.check("file_bytes", size, f"{size} bytes")
+            limits.check("memory", size, f"the file has {size} bytes")
             file.seek(0)
             return file.read(limits.file_bytes + 1)
     except FileNotFoundError as error:

@@ -117,6 +117,9 @@ def encode_frames(
     durations, n_pixels = [], 0
     for pixels, milliseconds in shown:
         n_pixels += pixels.shape[0] * pixels.shape[1]
+        if pixels.shape[:2] != (picture.height, picture.width):
+            # Pillow's AVIF encoder would end the process, its GIF encoder cut them off.
+            raise WriteError(f"the frames of a {title} have one size, these differ: write TIFF")
         if n_pixels > MAX_HELD_PIXELS:
             raise WriteError(
                 f"the frames of a {title} have to be in memory at once, these make more than "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enhance_cli.imaging.decode import Frame, ReadOptions, bytes_of, read, read_frames
+from enhance_cli.imaging.decode import Frame, ReadOptions, bytes_of, first_of, read, read_frames
 from enhance_cli.imaging.encode import EncodeOptions, encode, encode_bands, encode_frames
 from enhance_cli.imaging.formats import (
     IMAGE_SUFFIXES,
@@ -28,6 +28,7 @@ __all__ = [
     "encode",
     "encode_bands",
     "encode_frames",
+    "first_of",
     "format_of",
     "holds_16_bit",
     "holds_alpha",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 
 from enhance_cli.errors import ReadError, UsageError
 
+DECODED_BYTES = 24
+"""Of one pixel while it is decoded; 10 (PNG, 8 bits) to 23 (WebP with alpha) measured."""
 DEFAULT_MAX_PIXELS = 89_478_485
 """Pixels of one picture (the number at which Pillow begins to warn)."""
 
@@ -31,19 +33,23 @@ class Limits:
     """Header of a PNM file, comments included."""
     profile_bytes: int = 16 << 20
     """ICC profile, EXIF or XMP, inflated; a larger one is dropped with a warning."""
+    memory: int | None = None
+    """Bytes that one picture may take while it is decoded: a share of `--memory`, no matter of `--limit`."""
+    pixel_bytes: int = DECODED_BYTES
+    """Of one pixel while it is decoded, for `memory`; some formats take less."""
     text_bytes: int = 1 << 20
     """Text of a PNG chunk, inflated (Pillow opens no PNG with more); what is longer is dropped, and said."""
 
     def check(self, name: str, value: int, what: str) -> None:
         """ReadError if `value` is more than the limit called `name`; `what` begins the message."""
         limit = getattr(self, name)
-        if value > limit:
+        if limit is not None and value > limit:
             more = "" if str(limit) in what else f", more than the limit of {limit}"
             raise ReadError(f"{what}{more}; {how_to_raise(name)}")
 
     def raised(self, texts: list[str]) -> Limits:
         """These limits with some replaced, each given as "name=number". Raises UsageError for all else."""
-        names = [field.name for field in fields(self)]
+        names = [field.name for field in fields(self) if field.name not in ("memory", "pixel_bytes")]
         changes = {}
         for text in texts:
             name, _, number = text.partition("=")
@@ -55,4 +61,5 @@ class Limits:
 
 def how_to_raise(name: str) -> str:
     """The end of a message about the limit called `name`."""
-    return "raise it with --max-pixels" if name == "pixels" else f"raise it with --limit {name}=N"
+    flag = {"pixels": "--max-pixels", "memory": "--memory"}.get(name, f"--limit {name}=N")
+    return f"raise it with {flag}"

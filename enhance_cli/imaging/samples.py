@@ -60,8 +60,10 @@ class Decoded:
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
-    """ReadError for a picture of more pixels than `limits` allow."""
+    """ReadError for a picture of more pixels, or that takes more memory, than `limits` allow."""
     limits.check("pixels", width * height, f"{width}x{height} makes {width * height} pixels")
+    needed = limits.pixel_bytes * width * height
+    limits.check("memory", needed, f"{width}x{height} may take {needed} bytes to decode")
 
 
 def from_pillow(image: Image.Image, icc: bytes | None = None) -> Samples:

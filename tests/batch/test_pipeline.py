@@ -112,6 +112,15 @@ def test_events_come_in_order_and_are_summed_up():
     assert summary.stages.restore == pytest.approx(sum(event.seconds.restore for event in done))
 
 
+def test_one_by_one_few_pictures_are_in_memory():
+    steps, usual = Steps(), Steps()
+    _, summary = run(steps, range(12), one_by_one=True)
+    run(usual, range(12))
+    assert summary.done == 12
+    # One read ahead, the one in hand and its result; of the picture before at most what is being let go.
+    assert steps.most_alive <= 4 < usual.most_alive + 1
+
+
 @pytest.mark.parametrize("step", ["read", "restore", "bands", "write"])
 def test_one_bad_picture_never_ends_the_batch(step):
     steps = Steps(fail={2: step})

@@ -104,6 +104,22 @@ def test_when_nothing_is_left_to_shrink_the_picture_fails(restorer, tiling):
         restorer(FakeRuntime(fits(1), tiling=tiling)).restore(GRAY)
 
 
+def test_tiles_fit_the_memory_that_they_may_take(restorer):
+    sides = []
+
+    def seen(x):
+        sides.append(x.shape[2])
+        return x
+
+    roomy = FakeRuntime(seen, most=300**2)
+    whole = restorer(roomy, settings=replace(CPU, tile_bytes=2 << 30)).restore(GRAY)
+    assert (whole.tiles, max(sides)) == (1, 300)
+    sides.clear()
+    tiled = restorer(roomy, settings=replace(CPU, tile_bytes=(2 << 30) // 9)).restore(GRAY)
+    assert max(sides) <= 100
+    np.testing.assert_array_equal(tiled.picture.pixels, whole.picture.pixels)
+
+
 def test_other_errors_are_not_swallowed(restorer):
     with pytest.raises(RuntimeError, match="shapes"):
         restorer(FakeRuntime(fits(1, RuntimeError("shapes")))).restore(GRAY)

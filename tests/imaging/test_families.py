@@ -443,6 +443,15 @@ def test_formats_of_one_picture_refuse_several():
         encode_frames([], "PNG")
 
 
+@pytest.mark.parametrize("format", ["AVIF", "GIF", "WEBP", "PNG"])
+def test_pages_of_different_sizes_are_no_animation(format):
+    """Pillow's AVIF encoder would end the process, its GIF encoder cut them off."""
+    large, small = (Image.fromarray(smooth(*size)) for size in ((48, 64), (24, 64)))
+    pages = saved(large, "TIFF", save_all=True, append_images=[small])
+    with pytest.raises(WriteError, match="differ"):
+        b"".join(encode_frames(read_frames(pages), format))
+
+
 def test_frames_that_memory_might_not_hold_are_refused(monkeypatch):
     monkeypatch.setattr(writer, "MAX_HELD_PIXELS", 3 * 24 * 32)
     data = file_of(moving(), "PNG", 50, 0)

@@ -160,6 +160,18 @@ def test_limits_can_be_raised():
     raised = ReadOptions(limits=tight.raised(["frames=40", "scans=7"]))
     assert sum(1 for _ in read_frames(data, options=raised)) == 30
     assert raised.limits.scans == 7
-    for wrong in ("frames", "frames=x", "frames=0", "frame=3"):
+    for wrong in ("memory=9", "pixel_bytes=1", "frames", "frames=x", "frames=0", "frame=3"):
         with pytest.raises(UsageError, match=r"--limit .*NAME=NUMBER"):
             tight.raised([wrong])
+
+
+@pytest.mark.parametrize(("format", "pixel_bytes"), [("JPEG", 12), ("PNG", 24), ("TIFF", 24), ("WEBP", 24)])
+def test_memory_bounds_what_is_decoded(format, pixel_bytes):
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(buffer, format)
+    data, needed = buffer.getvalue(), 30 * 40 * pixel_bytes
+    assert read(data, options=ReadOptions(limits=Limits(memory=needed))).width == 40
+    with pytest.raises(ReadError, match=f"may take {needed} bytes .*raise it with --memory"):
+        read(data, options=ReadOptions(limits=Limits(memory=needed - 1)))
+    with pytest.raises(ReadError, match=r"the file has \d+ bytes.*raise it with --memory"):
+        read(data, options=ReadOptions(limits=Limits(memory=20)))
