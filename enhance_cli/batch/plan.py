@@ -74,6 +74,8 @@ class Plan:
     read: ReadOptions = field(default_factory=ReadOptions)
     frames: Literal["first", "all"] = "first"
     """Of animations, and of files with several pages."""
+    wrap: bool = False
+    """Whether pictures are seamless textures, which go on at their opposite borders."""
     overwrite: bool = False
     preserve_times: bool = False
     """Whether an output gets the dates of its input."""
@@ -121,6 +123,8 @@ class Plan:
             settings["levels"] = [read.black_level, read.white_level]
         if self.frames != "first":
             settings["frames"] = self.frames
+        if self.wrap:
+            settings["wrap"] = True
         if self.engine.precision not in ("auto", "float32"):
             settings["precision"] = self.engine.precision
         if self.options:

@@ -65,6 +65,7 @@ def restoration_of(
             condition=condition.value,
             strength=plan.strength,
             unharmed=not plan.engine.unchecked,
+            wrap=plan.wrap,
             on_tile=on_tile,
         ):
             yield band.as_rgb() if shown.gray and not picture.gray else band

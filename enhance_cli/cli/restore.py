@@ -109,6 +109,7 @@ def restore(
             strip=common.strip,
         ),
         frames=common.frames,
+        wrap=common.wrap,
         overwrite=common.overwrite,
         preserve_times=common.preserve_times,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 BAND_ROWS = 256
 """Rows that are resized at once."""
+SEAM = 8
+"""Pixels that resizing and alpha see beyond what the network does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,14 +151,36 @@ class Restorer:
         condition: float | None = None,
         strength: float = 1.0,
         unharmed: bool = False,
+        wrap: bool = False,
         on_tile: OnTile | None = None,
     ) -> Iterator[Picture]:
         """The same, never whole in memory: yields the rows as they are finished, from the top.
 
         `unharmed`: whether the change is left out, with a warning, where it likely makes the picture worse.
+        `wrap`: whether the picture goes on at the opposite border, as a seamless texture does; the result is
+        then seamless, too.  UsageError for a mosaic of odd sides, which cannot go on.
         """
         outline = self.outline(picture, size)
         height, width = outline.height, outline.width
+        if wrap:
+            around, made = self._wrapped(picture, outline)
+            row, left = (height - made[1]) // 2, (made[0] - width) // 2
+            for band in self.bands(
+                around,
+                size=made,
+                condition=condition,
+                strength=strength,
+                unharmed=unharmed,
+                on_tile=on_tile,
+            ):
+                rows = slice(max(0, -row), max(0, min(band.height, height - row)))
+                row += band.height
+                if rows.start < rows.stop:
+                    kept = rows, slice(left, left + width)
+                    alpha = None if band.alpha is None else band.alpha[kept]
+                    yield replace(outline, pixels=np.ascontiguousarray(band.pixels[kept]), alpha=alpha)
+                del band
+            return
         alpha = picture.alpha
         if alpha is not None and alpha.shape != (height, width):
             resized = resized_alpha(alpha, (height, width))
@@ -197,6 +222,24 @@ class Restorer:
             yield replace(outline, pixels=pixels, alpha=None if alpha is None else alpha[rows])
             top = rows.stop
             del pixels
+
+    def _wrapped(self, picture: Picture, outline: Picture) -> tuple[Picture, tuple[int, int]]:
+        """The picture with as much of itself around as the network sees, and (width, height) of its result.
+
+        What is added is so many pixels that it becomes whole pixels of the result, and keeps a mosaic's
+        pattern.
+        """
+        if self._task.mosaic and (picture.height % 2 or picture.width % 2):
+            raise UsageError(f"a mosaic of {picture.width}x{picture.height} cannot wrap: its sides are odd")
+        reach = self.spec.halo + self.spec.margin + SEAM
+        sides = (picture.height, outline.height), (picture.width, outline.width)
+        steps = [math.lcm(given // math.gcd(given, made), 2) for given, made in sides]
+        added = [-(-reach // step) * step for step in steps]
+        around = [(n, n) for n in added]
+        pixels: Pixels = np.pad(picture.pixels, [*around, (0, 0)], mode="wrap")  # type: ignore[assignment]
+        alpha = None if picture.alpha is None else np.pad(picture.alpha, around, mode="wrap")
+        height, width = (made + 2 * n * made // given for (given, made), n in zip(sides, added, strict=True))
+        return replace(picture, pixels=pixels, alpha=alpha), (width, height)
 
     def _plain(self, picture: Picture, height: int, width: int) -> Resampler:
         """The picture at the result's size, as it is without the network."""
