@@ -70,11 +70,11 @@ class TaskSpec:
 TASKS: dict[Task, TaskSpec] = {
     spec.name: spec
     for spec in (
-        TaskSpec(name="sr", enlarges=True, luma=True, changes=Changes(0.035, 0.3, 2, reach=3)),
+        TaskSpec(name="sr", enlarges=True, luma=True, changes=Changes(0.07, 0.3, 2.3, reach=3)),
         TaskSpec(
-            name="dejpeg", condition="quality", luma=True, blocking=True, changes=Changes(0.08, 0.15, 1.5)
+            name="dejpeg", condition="quality", luma=True, blocking=True, changes=Changes(0.11, 0.15, 2.2)
         ),
-        TaskSpec(name="denoise", condition="sigma", looks_for="noise", changes=Changes(0.18, 0.25, 1.5)),
+        TaskSpec(name="denoise", condition="sigma", looks_for="noise", changes=Changes(0.18, 0.25, 2)),
         TaskSpec(name="deblur", looks_for="blur", may_harm=True, changes=Changes(0.14, 0.4, 2.5)),
         TaskSpec(name="demosaic", mosaic=True, changes=Changes(0.14, 0.4, math.inf)),
     )

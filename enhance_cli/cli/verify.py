@@ -39,9 +39,7 @@ def verify(
         console.event("summary", summary)
     wrong = counts["changed"] + counts["missing"] + counts["failed"]
     if not counts["intact"] and not wrong:
-        raise EnhanceError(
-            f"no records found in {' '.join(paths)}; name the folder of the outputs"
-        )
+        raise EnhanceError(f"no records found in {' '.join(paths)}; name the folder of the outputs")
     if not quiet:
         console.say(", ".join(f"{count} {status}" for status, count in summary.items()))
     if wrong:
