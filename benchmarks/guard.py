@@ -63,9 +63,8 @@ def main():
     read_parts = (middle(path, arguments.side) for path in files[:: arguments.every])
     pictures = [part for part in read_parts if part is not None and part.size]
     print(f"{len(pictures)} pictures")
-    print(
-        "| weights | damage | results | drift | spot | contrast | roughness | pattern | refused | spoilt, passed |"
-    )
+    heads = "results | drift | spot | contrast | roughness | pattern | refused"
+    print(f"| weights | damage | {heads} | spoilt, passed |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     for weights in catalog():
         if arguments.only in weights.name:

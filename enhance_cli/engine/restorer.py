@@ -24,6 +24,7 @@ from enhance_cli.imaging.colour import from_float, to_float
 from enhance_cli.imaging.metadata import for_size
 from enhance_cli.imaging.mosaic import aligned, interpolated
 from enhance_cli.imaging.picture import Picture, Pixels, Plane, joined
+from enhance_cli.imaging.raw import developed
 from enhance_cli.runtimes.contract import Batch, NetworkSource, Runtime
 from enhance_cli.tasks import CONDITION_RANGES, TASKS, Task
 
@@ -163,11 +164,11 @@ class Restorer:
         outline = self.outline(picture, size)
         height, width = outline.height, outline.width
         if wrap:
-            around, made = self._wrapped(picture, outline)
-            row, left = (height - made[1]) // 2, (made[0] - width) // 2
+            around, larger = self._wrapped(picture, outline)
+            row, left = (height - larger[1]) // 2, (larger[0] - width) // 2
             for band in self.bands(
                 around,
-                size=made,
+                size=larger,
                 condition=condition,
                 strength=strength,
                 unharmed=unharmed,
@@ -178,7 +179,7 @@ class Restorer:
                 if rows.start < rows.stop:
                     kept = rows, slice(left, left + width)
                     alpha = None if band.alpha is None else band.alpha[kept]
-                    yield replace(outline, pixels=np.ascontiguousarray(band.pixels[kept]), alpha=alpha)
+                    yield replace(outline, pixels=band.pixels[kept], alpha=alpha)
                 del band
             return
         alpha = picture.alpha
@@ -237,13 +238,17 @@ class Restorer:
         added = [-(-reach // step) * step for step in steps]
         around = [(n, n) for n in added]
         pixels: Pixels = np.pad(picture.pixels, [*around, (0, 0)], mode="wrap")  # type: ignore[assignment]
-        alpha = None if picture.alpha is None else np.pad(picture.alpha, around, mode="wrap")
+        alpha: Pixels | None = None
+        if picture.alpha is not None:
+            alpha = np.pad(picture.alpha, around, mode="wrap")  # type: ignore[assignment]
         height, width = (made + 2 * n * made // given for (given, made), n in zip(sides, added, strict=True))
         return replace(picture, pixels=pixels, alpha=alpha), (width, height)
 
     def _plain(self, picture: Picture, height: int, width: int) -> Resampler:
         """The picture at the result's size, as it is without the network."""
         pixels = interpolated(picture.pixels) if self._task.mosaic else picture.pixels
+        if picture.camera is not None:
+            pixels = developed(pixels, picture.camera)
         return Resampler(pixels, height, width)
 
     def restore_plane(self, x: Plane, condition: float | None = None) -> Plane:
@@ -272,16 +277,17 @@ class Restorer:
             # What is transparent is not filled in: that would be across the mosaic.
             pixels, rows, columns = aligned(pixels)
             strips = self._computed(pixels, pixels.shape[:2], pixels.dtype, condition, on_tile)
-            yield _joined(strips, len(pixels))[rows, columns]
+            made = _joined(strips, len(pixels))[rows, columns]
+            yield made if picture.camera is None else developed(made, picture.camera)
             return
         if picture.alpha is not None:
             pixels = fill_hidden(pixels, picture.alpha)
         given = size if spec.pre_upsampled else (picture.height, picture.width)
-        made = given[0] * spec.scale, given[1] * spec.scale
-        if made == size:
+        own = given[0] * spec.scale, given[1] * spec.scale
+        if own == size:
             yield from self._computed(pixels, given, pixels.dtype, condition, on_tile)
             return
-        whole = _joined(self._computed(pixels, given, np.uint16, condition, on_tile), made[0])
+        whole = _joined(self._computed(pixels, given, np.uint16, condition, on_tile), own[0])
         resampler = Resampler(whole, *size)
         for top in range(0, size[0], BAND_ROWS):
             # Summed in float and rounded once.
