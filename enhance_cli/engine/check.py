@@ -7,9 +7,7 @@ measured by `benchmarks/guard.py`, which also breaks results on purpose.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -39,6 +37,11 @@ PERIODS = 8, 4, 2
 """Pixels after which what a network that halves its input three times invents may repeat."""
 LEAST_REPEATS = 256
 """Of a pattern, to tell it from chance."""
+PATTERN_SIDE = 512
+"""Pixels of the result in which a pattern is looked for; more would take longer and tell nothing new."""
+LEAST_CHANGE = 2 / 255
+"""Standard deviation below which no one sees what a change consists of, or a plane is flat: strong flat
+colours are not what networks know best, and get patterns of two or three levels."""
 PATTERN, PATTERN_SHARE = 0.75 / 255, 0.09
 """Strength of a lopsided pattern in the change, and its share of the change, where both are more than honest
 results have."""
@@ -151,31 +154,44 @@ def _pattern(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, flo
     pattern that was taken away.
     """
     scale = y.shape[0] // x.shape[0]
+    # What is everywhere is in the middle.
+    sides = [min(n, PATTERN_SIDE // scale) for n in x.shape]
+    top, left = ((n - side) // 2 for n, side in zip(x.shape, sides, strict=True))
+    x = x[top : top + sides[0], left : left + sides[1]]
+    y = y[scale * top : scale * (top + sides[0]), scale * left : scale * (left + sides[1])]
     before = x if scale == 1 else cv2.resize(x, y.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    change = np.clip(y, 0, 1) - before
+    change = cv2.subtract(y.clip(0, 1), before)
+    deviation, own = (float(cv2.meanStdDev(plane)[1][0, 0]) for plane in (change, x))
     for period in PERIODS if scale == 1 else (scale,):
         n_repeats = (y.shape[0] // period) * (y.shape[1] // period)
-        if n_repeats < LEAST_REPEATS:
+        if n_repeats < LEAST_REPEATS or min(deviation, own) < LEAST_CHANGE:
             continue
-        lopsided = _lopsided(_cell(change, period, np.mean))
-        deviation = float(cv2.meanStdDev(change)[1][0, 0])
+        strength = _lopsided(_cell(change, period))
         # Chance alone gives means some variance.
-        strength = max(0.0, lopsided**2 - deviation**2 / n_repeats) ** 0.5
-        share = strength / (deviation + 1e-3)
+        share = max(0.0, strength / deviation - n_repeats**-0.5)
         if strength > PATTERN and share > PATTERN_SHARE:
             # One long edge also makes means lopsided, but not medians.
-            everywhere = _lopsided(_cell(change, period, np.median)) > PATTERN / 2
+            everywhere = _lopsided(_usual_cell(change, period)) > PATTERN / 2
             if not everywhere or _repeats(x) or (scale == 1 and _takes_away(change, x, period)):
                 break
         return strength, share
     return 0.0, 0.0
 
 
-def _cell(x: NDArray[np.float32], period: int, mean: Callable[..., Any]) -> NDArray[np.float32]:
-    """(period, period) means, or medians, of the pixels at each place of all cells of that side."""
+def _cell(x: NDArray[np.float32], period: int) -> NDArray[np.float32]:
+    """(period, period) means of the pixels at each place of all cells of that side."""
+    rows, columns = x.shape[0] // period, x.shape[1] // period
+    whole = x[: rows * period, : columns * period]
+    # Rows first, which is the fast way round.
+    means = whole.reshape(rows, period * columns * period).mean(0).reshape(period, columns, period)
+    return np.asarray(means.mean(1), np.float32)
+
+
+def _usual_cell(x: NDArray[np.float32], period: int) -> NDArray[np.float32]:
+    """The same, but medians."""
     rows, columns = x.shape[0] // period, x.shape[1] // period
     cells = x[: rows * period, : columns * period].reshape(rows, period, columns, period)
-    return np.asarray(mean(cells, (0, 2)), np.float32)
+    return np.asarray(np.median(cells, (0, 2)), np.float32)
 
 
 def _lopsided(cell: NDArray[np.float32]) -> float:
@@ -186,8 +202,8 @@ def _lopsided(cell: NDArray[np.float32]) -> float:
 def _takes_away(change: NDArray[np.float32], x: NDArray[np.float32], period: int) -> bool:
     """Whether the pattern of the change is one that the input had."""
     fine = x - cv2.blur(x, (period, period), borderType=cv2.BORDER_REFLECT)
-    ours, its = _cell(change, period, np.mean).ravel(), _cell(fine, period, np.mean).ravel()
-    return float(np.corrcoef(ours, its)[0, 1]) < REMOVED
+    ours, its = (cell - cell.mean() for cell in (_cell(change, period), _cell(fine, period)))
+    return float((ours * its).sum()) < REMOVED * float(np.linalg.norm(ours) * np.linalg.norm(its) + 1e-9)
 
 
 def _repeats(x: NDArray[np.float32]) -> bool:
@@ -197,7 +213,7 @@ def _repeats(x: NDArray[np.float32]) -> bool:
     for period in range(2, min(LONGEST_PERIOD, *(side // 4 for side in x.shape)) + 1):
         # Neighbouring pixels are alike, so that chance does more than among independent ones.
         chance = 4 * deviation**2 * period**2 / x.size
-        if float(_cell(fine, period, np.mean).var()) > (OWN_SHARE * deviation) ** 2 + chance:
+        if float(_cell(fine, period).var()) > (OWN_SHARE * deviation) ** 2 + chance:
             return True
     return False
 
