@@ -35,7 +35,7 @@ LEAST_ROUGHNESS = 0.05
 """Of fine structure, below which a ratio would say nothing."""
 PERIODS = 8, 4, 2
 """Pixels after which what a network that halves its input three times invents may repeat."""
-LEAST_REPEATS = 256
+LEAST_REPEATS = 512
 """Of a pattern, to tell it from chance."""
 PATTERN_SIDE = 512
 """Pixels of the result in which a pattern is looked for; more would take longer and tell nothing new."""
@@ -160,7 +160,7 @@ def _pattern(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, flo
     x = x[top : top + sides[0], left : left + sides[1]]
     y = y[scale * top : scale * (top + sides[0]), scale * left : scale * (left + sides[1])]
     before = x if scale == 1 else cv2.resize(x, y.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    change = cv2.subtract(y.clip(0, 1), before)
+    change = np.asarray(cv2.subtract(y.clip(0, 1), before), np.float32)
     deviation, own = (float(cv2.meanStdDev(plane)[1][0, 0]) for plane in (change, x))
     for period in PERIODS if scale == 1 else (scale,):
         n_repeats = (y.shape[0] // period) * (y.shape[1] // period)
