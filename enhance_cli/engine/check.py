@@ -35,7 +35,7 @@ LEAST_ROUGHNESS = 0.05
 """Of fine structure, below which a ratio would say nothing."""
 PERIODS = 8, 4, 2
 """Pixels after which what a network that halves its input three times invents may repeat."""
-LEAST_REPEATS = 512
+LEAST_REPEATS = 1024
 """Of a pattern, to tell it from chance."""
 PATTERN_SIDE = 512
 """Pixels of the result in which a pattern is looked for; more would take longer and tell nothing new."""
