@@ -2,8 +2,10 @@
 check that refuses them."""
 
 import argparse
+import hashlib
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,8 +15,12 @@ from drawn_damage import blurred, camera_noise, white_noise
 from PIL import Image
 
 sys.path.insert(0, str(REPO))
+sys.path.insert(0, str(REPO / "tests"))
+
+from broken_networks import WAYS, break_weights
 
 from enhance_cli.checkpoints.catalog import catalog
+from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.degrade.blur import motion_kernel
 from enhance_cli.degrade.shake import shake_kernel
 from enhance_cli.engine import check
@@ -44,6 +50,7 @@ def main():
     parser.add_argument("--more", type=Path, nargs="*", default=[], help="folders of further pictures")
     parser.add_argument("--side", type=int, default=256, help="of the middle part that is taken")
     parser.add_argument("--every", type=int, default=1, help="take every so-manieth picture")
+    parser.add_argument("--broken", type=int, default=0, help="networks to make of each by random weights")
     parser.add_argument("--only", default="", help="weights whose names hold this")
     arguments = parser.parse_args()
     test = arguments.data_root / "test"
@@ -56,12 +63,15 @@ def main():
     read_parts = (middle(path, arguments.side) for path in files[:: arguments.every])
     pictures = [part for part in read_parts if part is not None and part.size]
     print(f"{len(pictures)} pictures")
-    print("| weights | damage | results | drift | spot | contrast | roughness | refused | spoilt, passed |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    heads = "results | drift | spot | contrast | roughness | pattern | refused"
+    print(f"| weights | damage | {heads} | spoilt, passed |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for weights in catalog():
         if arguments.only in weights.name:
             for damage in DAMAGE[weights.task]:
                 row(weights, damage, pictures, kernels)
+            for way in WAYS[: len(WAYS) * bool(arguments.broken)]:
+                broken_row(weights, way, arguments.broken, pictures, kernels)
 
 
 def row(weights, damage, pictures, kernels):
@@ -89,13 +99,42 @@ def row(weights, damage, pictures, kernels):
             large += 1
             for name, bad in spoilt(y, np.random.default_rng(len(found))):
                 missed.setdefault(name, []).append(check.fault_of(x, bad, task) is None)
+    # 1 is the limit.
+    pattern = max(min(one.pattern / check.PATTERN, one.pattern_share / check.PATTERN_SHARE) for one in found)
     shares = ", ".join(f"{name} {sum(those)} of {len(those)}" for name, those in missed.items() if any(those))
     print(
         f"| {weights.name} | {damage} | {len(found)} | {max(one.drift for one in found):.3f} "
         f"| {max(one.spot for one in found):.3f} | {min(one.contrast for one in found):.2f} "
-        f"| {max(one.roughness for one in found):.2f} | {len(refused)} {refused[:1]} | {shares or 'none'} |",
+        f"| {max(one.roughness for one in found):.2f} "
+        f"| {pattern:.2f} "
+        f"| {len(refused)} {refused[:1]} | {shares or 'none'} |",
         flush=True,
     )
+
+
+def broken_row(weights, way, n_seeds, pictures, kernels):
+    """Which share of the results of networks with wrong weights is refused."""
+    damage, task = DAMAGE[weights.task][len(DAMAGE[weights.task]) // 2], TASKS[weights.task]
+    seen = []
+    TiledNetwork._fault_of = lambda self, x, y, core: seen.append((x[..., core.rows, core.columns], y))
+    for seed in range(n_seeds):
+        net = load_weights(weights)
+        break_weights(net.module, way, seed)
+        # Under a name of its own: nothing that was prepared for the whole network may serve.
+        digest = hashlib.sha256(f"{weights.name} {way} {seed}".encode()).hexdigest()
+        engine = EngineSettings(device="cpu", threads=1, backend="torch")
+        restorer = Restorer.of(replace(net, sha256=digest), engine)
+        for number, clean in list(enumerate(pictures))[seed::n_seeds]:
+            given = damaged(clean, weights, damage, number, kernels)
+            told = (
+                None if restorer.spec.condition is None else float(damage if isinstance(damage, int) else 15)
+            )
+            if given is not None:
+                enlarged = {"scale": 2.0} if restorer.spec.pre_upsampled and weights.task == "sr" else {}
+                restorer.restore(Picture(given), condition=told, **enlarged)
+    faults = [check.fault_of(check.filled_mosaic(x) if task.mosaic else x, y, task) for x, y in seen]
+    n_refused = sum(fault is not None for fault in faults)
+    print(f"| {weights.name} | random weights: {way} | {n_refused} of {len(faults)} refused |", flush=True)
 
 
 def spoilt(y, rng):

@@ -20,6 +20,7 @@ from enhance_cli.batch.plan import Job
 from enhance_cli.batch.records import Records
 from enhance_cli.errors import CollisionError, ImageError, ReadError, UsageError
 from enhance_cli.imaging.formats import FORMATS, IMAGE_SUFFIXES, format_of
+from enhance_cli.metrics.pairing import bare
 from enhance_cli.tasks import TaskSpec
 
 SUFFIXES = {
@@ -177,7 +178,7 @@ def format_named(flag: str) -> str:
 
 
 class _References:
-    """Clean pictures by their relative path without suffix."""
+    """Clean pictures by their relative path without suffix, or without the marks of their side as well."""
 
     def __init__(self, reference: Path, inputs: Inputs) -> None:
         self._folder = reference
@@ -186,9 +187,12 @@ class _References:
             raise UsageError(f"No such file or folder: {reference} (--reference)")
         if reference.is_dir():
             self._index: dict[str, list[Path]] = {}
+            self._bare: dict[str, list[Path]] = {}
             for found in find_inputs([str(reference)], output=None).found:
                 if found.path and not found.problem:
-                    self._index.setdefault(_stem(found.relative), []).append(found.path)
+                    stem = _stem(found.relative)
+                    self._index.setdefault(stem, []).append(found.path)
+                    self._bare.setdefault(bare(stem), []).append(found.path)
         elif inputs.many:
             raise UsageError(f"--reference {reference} is a file; several pictures need a folder")
         else:
@@ -198,13 +202,14 @@ class _References:
         """The partner; ImageError if there is none, or more than one."""
         if self._only:
             return self._only
-        partners = self._index.get(_stem(found.relative), [])
+        stem = _stem(found.relative)
+        partners = self._index.get(stem) or self._bare.get(bare(stem), [])
         if len(partners) == 1:
             return partners[0]
         if partners:
             names = " and ".join(path.name for path in partners)
             raise ImageError(f"{names} in {self._folder} could both be its reference; keep one")
-        raise ImageError(f"no reference {_stem(found.relative)}.* in {self._folder}")
+        raise ImageError(f"no reference {stem}.* in {self._folder}")
 
 
 def _stem(relative: PurePath) -> str:

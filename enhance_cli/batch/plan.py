@@ -79,6 +79,8 @@ class Plan:
     """For reading a picture, and for restoring it; None: as long as it takes."""
     memory: Budget | None = None
     """What the process may take; None: pictures take what they need."""
+    wrap: bool = False
+    """Whether pictures are seamless textures, which go on at their opposite borders."""
     overwrite: bool = False
     preserve_times: bool = False
     """Whether an output gets the dates of its input."""
@@ -126,6 +128,8 @@ class Plan:
             settings["levels"] = [read.black_level, read.white_level]
         if self.frames != "first":
             settings["frames"] = self.frames
+        if self.wrap:
+            settings["wrap"] = True
         if self.engine.precision not in ("auto", "float32"):
             settings["precision"] = self.engine.precision
         if self.options:

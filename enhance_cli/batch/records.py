@@ -68,6 +68,15 @@ class Records:
         """Whether a file of this name was ever written here by us."""
         return output.name in self._folder(output.parent).by_output
 
+    def outputs(self, folder: Path) -> set[str]:
+        """Names of all files that we ever wrote in a folder, be they there or not."""
+        # A name with a folder in it was not written by us.
+        return {name for name in self._folder(folder).by_output if Path(name).name == name}
+
+    def wrote(self, output: Path, sha256: str) -> bool:
+        """Whether we ever wrote these bytes under this name."""
+        return any(sha256 == one.output_sha256 for one in self._folder(output.parent).by_output[output.name])
+
     def is_current(
         self, output: Path, *, input_sha256: str, settings: Settings, weights: Container[str]
     ) -> bool:
@@ -94,7 +103,7 @@ class Records:
             reason = f"and no record of it is left ({where} holds lines that are no records)"
         elif not records:
             reason = "and enhance did not write it"
-        elif sha256_of(output) in {record.output_sha256 for record in records}:
+        elif self.wrote(output, sha256_of(output)):
             reason = "and was made from another input, with other settings or other weights"
         else:
             reason = "and was changed since enhance wrote it"

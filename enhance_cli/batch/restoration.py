@@ -12,6 +12,7 @@ from enhance_cli.engine.condition import Condition, ConditionFrom
 from enhance_cli.engine.damage import Damage, find_damage
 from enhance_cli.engine.network import OnTile
 from enhance_cli.engine.restorer import RunInfo
+from enhance_cli.errors import ReadError
 from enhance_cli.imaging.files import Frame
 from enhance_cli.imaging.mosaic import as_mosaic
 from enhance_cli.imaging.picture import Picture, joined
@@ -44,8 +45,12 @@ def restoration_of(
 
     Unasked, a picture without the damage that the task mends comes out as it is.  Three equal channels are
     restored as one: noise that is the same in all of them is not what colour networks learn, and the result
-    could get a tint.  Mosaics come as `as_mosaic` gives them.  UsageError if no weights enlarge by so much.
+    could get a tint.  Mosaics come as `as_mosaic` gives them.
+
+    UsageError if no weights enlarge by so much, ReadError for a camera's raw data where the task is another.
     """
+    if picture.camera is not None and not plan.task.mosaic:
+        raise ReadError("this is a camera's raw data; develop it with enhance demosaic first")
     shown = picture if plan.task.mosaic else picture.as_gray() or picture
     damage = find_damage(shown, plan.task) if models.unasked and plan.condition is None else None
     photo = damage is not None and damage.needs_photo_weights
@@ -68,6 +73,7 @@ def restoration_of(
             condition=condition.value,
             strength=plan.strength,
             unharmed=not plan.engine.unchecked,
+            wrap=plan.wrap,
             on_tile=on_tile,
         ):
             yield band.as_rgb() if shown.gray and not picture.gray else band

@@ -110,7 +110,7 @@ class Steps:
         if plan.memory is not None:
             self._check_memory(job, picture, target, plan.memory.share)
         files.check_fits(self._format(job, picture), *target, alpha=picture.alpha is not None)
-        reference = None if job.reference is None else self._clean(job.reference)
+        reference = None if job.reference is None else _cropped(self._clean(job.reference), target, plan)
         found = Input(picture, sha256, target, reference, frames)
         if reference is not None and (reference.width, reference.height) != target:
             raise ImageError(
@@ -313,3 +313,16 @@ class Steps:
         """Remove what is half written, when the process is about to end; from any thread."""
         for part in tuple(self._parts):
             part.unlink(missing_ok=True)
+
+
+def _cropped(reference: Picture, target: tuple[int, int], plan: Plan) -> Picture:
+    """A clean picture that is not a multiple of the scale, without what shrinking it has left out.
+
+    At the right and the bottom, as test sets are made and as the benchmark crops; else as it is.
+    """
+    width, height = target
+    over = reference.width - width, reference.height - height
+    if plan.size is None and max(over) > 0 and all(0 <= n < plan.factor for n in over):
+        alpha = None if reference.alpha is None else reference.alpha[:height, :width]
+        return replace(reference, pixels=reference.pixels[:height, :width], alpha=alpha)
+    return reference

@@ -22,6 +22,7 @@ from enhance_cli.cli.interruption import INTERRUPTED, READER_GONE, leave
 from enhance_cli.cli.options import Debug
 from enhance_cli.cli.sr import sr
 from enhance_cli.cli.talk import Talk, discard
+from enhance_cli.cli.verify import verify
 from enhance_cli.errors import EnhanceError
 
 # click's UsageError, found through what Typer exports: which click that is depends on Typer's version.
@@ -87,7 +88,7 @@ def root(
     """Batch image enhancement: super-resolution, JPEG artefacts, denoising, deblurring, demosaicing."""
 
 
-for command in (sr, dejpeg, denoise, deblur, demosaic, bench.bench, train.train, doctor):
+for command in (sr, dejpeg, denoise, deblur, demosaic, verify, bench.bench, train.train, doctor):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(datasets.app, name="datasets")

@@ -129,6 +129,9 @@ Tile = Annotated[
         metavar="N", min=0, help="Tile side in pixels, 0: no tiles. [fits memory]", show_default=False
     ),
 ]
+Wrap = Annotated[
+    bool, typer.Option("--wrap", help="Keep a seamless texture seamless: it goes on at the opposite border.")
+]
 Ensemble = Annotated[
     bool,
     typer.Option(
@@ -205,6 +208,7 @@ class Common:
     backend: BackendOption = "auto"
     tile: Tile = None
     ensemble: Ensemble = False
+    wrap: Wrap = False
     unchecked: Unchecked = False
     threads: Threads = None
     jobs: Jobs = 2

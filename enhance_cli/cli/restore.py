@@ -117,6 +117,7 @@ def restore(
         frames=common.frames,
         seconds=common.timeout,
         memory=memory,
+        wrap=common.wrap,
         overwrite=common.overwrite,
         preserve_times=common.preserve_times,
     )

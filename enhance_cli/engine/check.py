@@ -33,6 +33,25 @@ LEAST_CONTRAST, FLAT = 0.4, 0.02
 """Share of the input's contrast over areas that must remain, and contrast that counts as none."""
 LEAST_ROUGHNESS = 0.05
 """Of fine structure, below which a ratio would say nothing."""
+PERIODS = 8, 4, 2
+"""Pixels after which what a network that halves its input three times invents may repeat."""
+LEAST_REPEATS = 1024
+"""Of a pattern, to tell it from chance."""
+PATTERN_SIDE = 512
+"""Pixels of the result in which a pattern is looked for; more would take longer and tell nothing new."""
+LEAST_CHANGE = 2 / 255
+"""Standard deviation below which no one sees what a change consists of, or a plane is flat: strong flat
+colours are not what networks know best, and get patterns of two or three levels."""
+PATTERN, PATTERN_SHARE = 0.75 / 255, 0.09
+"""Strength of a lopsided pattern in the change, and its share of the change, where both are more than honest
+results have."""
+OWN_SHARE = 0.2
+"""Share of the input's fine structure that repeats, from which a pattern may be its own: lines, dithers,
+and smooth ramps in blocks of JPEG."""
+REMOVED = -0.8
+"""Correlation of the pattern of a change with the input's, from which it takes that away."""
+LONGEST_PERIOD = 8
+"""Pixels after which such inputs repeat."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,10 @@ class Comparison:
     """Contrast of area means over the input's."""
     roughness: float
     """Strength of what is finer than 4x4 pixels of the input over the input's."""
+    pattern: float
+    """Standard deviation of what repeats in the change; the full range is 1."""
+    pattern_share: float
+    """The same over the standard deviation of the change."""
 
     @classmethod
     def of(cls, x: Batch, y: Batch, reach: int) -> Comparison:
@@ -56,8 +79,8 @@ class Comparison:
         """
         planes = zip(x.reshape(-1, *x.shape[2:]), y.reshape(-1, *y.shape[2:]), strict=True)
         found = [_of_plane(before, after, reach) for before, after in planes]
-        drifts, spots, contrasts, roughnesses = zip(*found, strict=True)
-        return cls(max(drifts), max(spots), min(contrasts), max(roughnesses))
+        drifts, spots, contrasts, roughnesses, patterns = zip(*found, strict=True)
+        return cls(max(drifts), max(spots), min(contrasts), max(roughnesses), *max(patterns))
 
 
 def fault_of(x: Batch, y: Batch, task: TaskSpec) -> str | None:
@@ -83,6 +106,8 @@ def fault_of(x: Batch, y: Batch, task: TaskSpec) -> str | None:
         return f"has only {found.contrast:.0%} of the input's contrast"
     if found.roughness > most.roughness:
         return f"has {found.roughness:.1f} times as much fine structure as the input"
+    if not task.mosaic and found.pattern > PATTERN and found.pattern_share > PATTERN_SHARE:
+        return f"has a pattern that repeats, {found.pattern_share:.0%} of the change"
     return None
 
 
@@ -100,8 +125,8 @@ def filled_mosaic(mosaic: Batch) -> Batch:
 
 def _of_plane(
     x: NDArray[np.float32], y: NDArray[np.float32], reach: int
-) -> tuple[float, float, float, float]:
-    """Drift, spot, contrast and roughness of one channel."""
+) -> tuple[float, float, float, float, tuple[float, float]]:
+    """Drift, spot, contrast, roughness, and pattern of one channel."""
     scale = y.shape[0] // x.shape[0]
     cell = min(max(1, CELL // scale), *x.shape)
     before, after = _means(x, cell), _means(y, cell * scale)
@@ -117,7 +142,80 @@ def _of_plane(
     around = np.ones((2 * -(-reach // cell) + 1,) * 2, np.uint8)
     spot = float(np.maximum(after - cv2.dilate(before, around), cv2.erode(before, around) - after).max())
     contrast = (float(low_after.std()) + FLAT) / (float(low_before.std()) + FLAT)
-    return drift, spot, contrast, roughness
+    return drift, spot, contrast, roughness, _pattern(x, y)
+
+
+def _pattern(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[float, float]:
+    """Strength of what repeats in the change every few pixels, and its share of the change.
+
+    Networks compute neighbouring pixels by other weights wherever they shuffle or halve; if these are wrong,
+    the change repeats from cell to cell.  What pictures themselves give is the same seen in a mirror, since
+    edges rise as often as they fall, and is left out; so is all change of an input that repeats itself, and a
+    pattern that was taken away.
+    """
+    scale = y.shape[0] // x.shape[0]
+    # What is everywhere is in the middle.
+    sides = [min(n, PATTERN_SIDE // scale) for n in x.shape]
+    top, left = ((n - side) // 2 for n, side in zip(x.shape, sides, strict=True))
+    x = x[top : top + sides[0], left : left + sides[1]]
+    y = y[scale * top : scale * (top + sides[0]), scale * left : scale * (left + sides[1])]
+    before = x if scale == 1 else cv2.resize(x, y.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    change = np.asarray(cv2.subtract(y.clip(0, 1), before), np.float32)
+    deviation, own = (float(cv2.meanStdDev(plane)[1][0, 0]) for plane in (change, x))
+    for period in PERIODS if scale == 1 else (scale,):
+        n_repeats = (y.shape[0] // period) * (y.shape[1] // period)
+        if n_repeats < LEAST_REPEATS or min(deviation, own) < LEAST_CHANGE:
+            continue
+        strength = _lopsided(_cell(change, period))
+        # Chance alone gives means some variance.
+        share = max(0.0, strength / deviation - n_repeats**-0.5)
+        if strength > PATTERN and share > PATTERN_SHARE:
+            # One long edge also makes means lopsided, but not medians.
+            everywhere = _lopsided(_usual_cell(change, period)) > PATTERN / 2
+            if not everywhere or _repeats(x) or (scale == 1 and _takes_away(change, x, period)):
+                break
+        return strength, share
+    return 0.0, 0.0
+
+
+def _cell(x: NDArray[np.float32], period: int) -> NDArray[np.float32]:
+    """(period, period) means of the pixels at each place of all cells of that side."""
+    rows, columns = x.shape[0] // period, x.shape[1] // period
+    whole = x[: rows * period, : columns * period]
+    # Rows first, which is the fast way round.
+    means = whole.reshape(rows, period * columns * period).mean(0).reshape(period, columns, period)
+    return np.asarray(means.mean(1), np.float32)
+
+
+def _usual_cell(x: NDArray[np.float32], period: int) -> NDArray[np.float32]:
+    """The same, but medians."""
+    rows, columns = x.shape[0] // period, x.shape[1] // period
+    cells = x[: rows * period, : columns * period].reshape(rows, period, columns, period)
+    return np.asarray(np.median(cells, (0, 2)), np.float32)
+
+
+def _lopsided(cell: NDArray[np.float32]) -> float:
+    """Standard deviation of what a cell does not share with itself in a mirror."""
+    return float(np.std(cell - (cell + cell[::-1] + cell[:, ::-1] + cell[::-1, ::-1]) / 4))
+
+
+def _takes_away(change: NDArray[np.float32], x: NDArray[np.float32], period: int) -> bool:
+    """Whether the pattern of the change is one that the input had."""
+    fine = x - cv2.blur(x, (period, period), borderType=cv2.BORDER_REFLECT)
+    ours, its = (cell - cell.mean() for cell in (_cell(change, period), _cell(fine, period)))
+    return float((ours * its).sum()) < REMOVED * float(np.linalg.norm(ours) * np.linalg.norm(its) + 1e-9)
+
+
+def _repeats(x: NDArray[np.float32]) -> bool:
+    """Whether what is fine in a plane is to a good part one pattern, again and again."""
+    fine = x - cv2.blur(x, (LONGEST_PERIOD, LONGEST_PERIOD), borderType=cv2.BORDER_REFLECT)
+    deviation = float(fine.std()) + 1e-3
+    for period in range(2, min(LONGEST_PERIOD, *(side // 4 for side in x.shape)) + 1):
+        # Neighbouring pixels are alike, so that chance does more than among independent ones.
+        chance = 4 * deviation**2 * period**2 / x.size
+        if float(_cell(fine, period).var()) > (OWN_SHARE * deviation) ** 2 + chance:
+            return True
+    return False
 
 
 def _means(x: NDArray[np.float32], side: int) -> NDArray[np.float32]:

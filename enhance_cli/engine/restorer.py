@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from enhance_cli.imaging.colour import from_float, to_float
 from enhance_cli.imaging.metadata import for_size
 from enhance_cli.imaging.mosaic import aligned, interpolated
 from enhance_cli.imaging.picture import Picture, Pixels, Plane, joined
+from enhance_cli.imaging.raw import developed
 from enhance_cli.runtimes.contract import Batch, NetworkSource, Runtime
 from enhance_cli.tasks import CONDITION_RANGES, TASKS, Task
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 BAND_ROWS = 256
 """Rows that are resized at once."""
+SEAM = 8
+"""Pixels that resizing and alpha see beyond what the network does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,14 +152,36 @@ class Restorer:
         condition: float | None = None,
         strength: float = 1.0,
         unharmed: bool = False,
+        wrap: bool = False,
         on_tile: OnTile | None = None,
     ) -> Iterator[Picture]:
         """The same, never whole in memory: yields the rows as they are finished, from the top.
 
         `unharmed`: whether the change is left out, with a warning, where it likely makes the picture worse.
+        `wrap`: whether the picture goes on at the opposite border, as a seamless texture does; the result is
+        then seamless, too.  UsageError for a mosaic of odd sides, which cannot go on.
         """
         outline = self.outline(picture, size)
         height, width = outline.height, outline.width
+        if wrap:
+            around, larger = self._wrapped(picture, outline)
+            row, left = (height - larger[1]) // 2, (larger[0] - width) // 2
+            for band in self.bands(
+                around,
+                size=larger,
+                condition=condition,
+                strength=strength,
+                unharmed=unharmed,
+                on_tile=on_tile,
+            ):
+                rows = slice(max(0, -row), max(0, min(band.height, height - row)))
+                row += band.height
+                if rows.start < rows.stop:
+                    kept = rows, slice(left, left + width)
+                    alpha = None if band.alpha is None else band.alpha[kept]
+                    yield replace(outline, pixels=band.pixels[kept], alpha=alpha)
+                del band
+            return
         alpha = picture.alpha
         if alpha is not None and alpha.shape != (height, width):
             resized = resized_alpha(alpha, (height, width))
@@ -198,9 +224,31 @@ class Restorer:
             top = rows.stop
             del pixels
 
+    def _wrapped(self, picture: Picture, outline: Picture) -> tuple[Picture, tuple[int, int]]:
+        """The picture with as much of itself around as the network sees, and (width, height) of its result.
+
+        What is added is so many pixels that it becomes whole pixels of the result, and keeps a mosaic's
+        pattern.
+        """
+        if self._task.mosaic and (picture.height % 2 or picture.width % 2):
+            raise UsageError(f"a mosaic of {picture.width}x{picture.height} cannot wrap: its sides are odd")
+        reach = self.spec.halo + self.spec.margin + SEAM
+        sides = (picture.height, outline.height), (picture.width, outline.width)
+        steps = [math.lcm(given // math.gcd(given, made), 2) for given, made in sides]
+        added = [-(-reach // step) * step for step in steps]
+        around = [(n, n) for n in added]
+        pixels: Pixels = np.pad(picture.pixels, [*around, (0, 0)], mode="wrap")  # type: ignore[assignment]
+        alpha: Pixels | None = None
+        if picture.alpha is not None:
+            alpha = np.pad(picture.alpha, around, mode="wrap")  # type: ignore[assignment]
+        height, width = (made + 2 * n * made // given for (given, made), n in zip(sides, added, strict=True))
+        return replace(picture, pixels=pixels, alpha=alpha), (width, height)
+
     def _plain(self, picture: Picture, height: int, width: int) -> Resampler:
         """The picture at the result's size, as it is without the network."""
         pixels = interpolated(picture.pixels) if self._task.mosaic else picture.pixels
+        if picture.camera is not None:
+            pixels = developed(pixels, picture.camera)
         return Resampler(pixels, height, width)
 
     def restore_plane(self, x: Plane, condition: float | None = None) -> Plane:
@@ -229,16 +277,17 @@ class Restorer:
             # What is transparent is not filled in: that would be across the mosaic.
             pixels, rows, columns = aligned(pixels)
             strips = self._computed(pixels, pixels.shape[:2], pixels.dtype, condition, on_tile)
-            yield _joined(strips, len(pixels))[rows, columns]
+            made = _joined(strips, len(pixels))[rows, columns]
+            yield made if picture.camera is None else developed(made, picture.camera)
             return
         if picture.alpha is not None:
             pixels = fill_hidden(pixels, picture.alpha)
         given = size if spec.pre_upsampled else (picture.height, picture.width)
-        made = given[0] * spec.scale, given[1] * spec.scale
-        if made == size:
+        own = given[0] * spec.scale, given[1] * spec.scale
+        if own == size:
             yield from self._computed(pixels, given, pixels.dtype, condition, on_tile)
             return
-        whole = _joined(self._computed(pixels, given, np.uint16, condition, on_tile), made[0])
+        whole = _joined(self._computed(pixels, given, np.uint16, condition, on_tile), own[0])
         resampler = Resampler(whole, *size)
         for top in range(0, size[0], BAND_ROWS):
             # Summed in float and rounded once.

@@ -91,6 +91,11 @@ def srgb_encoded(linear: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.copysign(np.where(size <= 0.0031308, 12.92 * size, curved), linear).astype(np.float32)
 
 
+def srgb_decoded(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values of sRGB, 0 to 1, to linear light."""
+    return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
 def _affine(x: Floats, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Floats:
     out = x @ matrix.T.astype(x.dtype)
     out += offset.astype(x.dtype)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from enhance_cli.errors import ReadError
-from enhance_cli.imaging import gif_read, heif, jpeg_file, jxl, png_read, pnm, tiff_read, webp_read
+from enhance_cli.imaging import gif_read, heif, jpeg_file, jxl, png_read, pnm, raw, tiff_read, webp_read
 from enhance_cli.imaging import metadata as carried
 from enhance_cli.imaging.formats import FORMATS
 from enhance_cli.imaging.icc import Profile, to_srgb
@@ -32,6 +32,7 @@ _READERS: dict[str, Callable[[bytes, Limits], Iterator[Decoded]]] = {
     "AVIF": heif.avif_frames,
     "HEIF": heif.heic_frames,
     "JXL": jxl.frames,
+    "RAW": raw.frames,
 }
 _SMALL, _SMALL_BYTES = ("JPEG", "BMP", "PPM"), 12
 # Formats, and bytes of a pixel while one is decoded: 6 (PNM, 8 bits), 10 (JPEG), 12 (PNM, 16 bits) measured.
@@ -44,7 +45,7 @@ _OTHERS = {
     b"%PDF": "PDF",
     b"v/1\x01": "OpenEXR",
     b"#?RADIANCE": "Radiance HDR",
-    b"FUJIFILMCCD-RAW": "a camera's raw data",
+    b"FOVb": "raw data of a Foveon sensor",
     b"qoif": "QOI",
 }
 
@@ -115,8 +116,10 @@ def read_frames(
         options.limits.check("file_bytes", len(data), f"{len(data)} bytes")
         options.limits.check("memory", len(data), f"the file has {len(data)} bytes")
         format = _format_of(data[:_HEAD_BYTES])
-        if (missing := FORMATS[format].missing) is not None:
+        if format in FORMATS and (missing := FORMATS[format].missing) is not None:
             raise ReadError(missing)
+        if format == "TIFF" and raw.is_raw(data):
+            format = "RAW"
         # A filter, not `catch_warnings`, which is not safe with threads.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         limits = options.limits
@@ -131,9 +134,8 @@ def read_frames(
     # On broken files Pillow's plug-ins raise nearly anything: OSError, SyntaxError, struct.error ...
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ReadError(
-            f"{name}: {FORMATS[format].title}, broken or cut off ({reason}); get a complete copy"
-        ) from error
+        title = FORMATS[format].title if format in FORMATS else "a camera's raw data"
+        raise ReadError(f"{name}: {title}, broken or cut off ({reason}); get a complete copy") from error
 
 
 def bytes_of(path: Path, limits: Limits | None = None) -> bytes:
@@ -166,7 +168,7 @@ def bytes_of(path: Path, limits: Limits | None = None) -> bytes:
 
 
 def _format_of(head: bytes) -> str:
-    """The format that a file begins like: a key of `FORMATS`. Raises ReadError if it is none."""
+    """The format that a file begins like: a key of `_READERS`. Raises ReadError if it is none."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "PNG"
     if head.startswith(b"\xff\xd8\xff"):
@@ -190,7 +192,9 @@ def _format_of(head: bytes) -> str:
         if brands & _HEIC_BRANDS:
             return "HEIF"
         if b"crx " in brands:
-            raise ReadError("a camera's raw data are not read; develop it to 16-bit TIFF or PNG first")
+            return "RAW"
+    if head.startswith(b"FUJIFILMCCD-RAW"):
+        return "RAW"
     for start, title in _OTHERS.items():
         if head.startswith(start):
             raise ReadError(f"{title} is not read; convert it to PNG or TIFF first")
@@ -226,6 +230,7 @@ def _picture(found: Decoded, options: ReadOptions) -> Picture:
         alpha=samples.alpha,
         metadata=carried.stripped(metadata, options.strip),
         format=found.format,
+        camera=found.camera,
         jpeg_quality=found.jpeg_quality,
         jpeg_subsampling=found.jpeg_subsampling,
         warnings=(*lost, *samples.warnings),

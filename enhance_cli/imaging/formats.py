@@ -92,7 +92,10 @@ _SUFFIXES = {suffix: name for name, format in FORMATS.items() for suffix in form
 # These name kinds of PNM that are read, not written.
 _READ_ONLY = (".pbm", ".pam", ".pfm")
 
-IMAGE_SUFFIXES = frozenset(_SUFFIXES)
+RAW_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw"})
+"""Of a camera's raw data, which are read, never written."""
+
+IMAGE_SUFFIXES = frozenset(_SUFFIXES) | RAW_SUFFIXES
 """Suffixes of picture files, lower case and with the dot, whether their package is installed or not."""
 
 _TITLES = {
@@ -110,7 +113,7 @@ def format_of(path: Path) -> str:
     """Format that a file of this name is written in: a key of `FORMATS`. Raises UsageError if unknown."""
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES or suffix in _READ_ONLY:
-        known = " ".join(sorted(IMAGE_SUFFIXES - set(_READ_ONLY)))
+        known = " ".join(sorted(_SUFFIXES.keys() - set(_READ_ONLY)))
         raise UsageError(f"{path}: no format is known for the suffix {suffix!r}; use one of {known}")
     return _SUFFIXES[suffix]
 

@@ -45,6 +45,10 @@ class Metadata:
     """(width, height) in which EXIF and XMP count pixels, where it is known."""
 
 
+CameraMatrix = tuple[tuple[float, ...], ...]
+"""Three rows of three: from a camera's red, green and blue to those of sRGB, linear to linear."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """One decoded picture, upright (EXIF orientation applied)."""
@@ -60,6 +64,8 @@ class Picture:
     """libjpeg quality 1..100 read from the file's quantisation tables; None if not a JPEG."""
     jpeg_subsampling: str | None = None
     """Chroma subsampling of a JPEG: "4:4:4", "4:2:2", "4:2:0" or "gray"."""
+    camera: CameraMatrix | None = None
+    """Of a camera's mosaic: what is still to be done to its colours when they are complete."""
     warnings: tuple[str, ...] = ()
     """What the reader had to decide, one line each."""
 
@@ -96,7 +102,8 @@ class Picture:
     def outline(self, width: int, height: int) -> Picture:
         """A black picture of that size and all else of this one, which takes no memory."""
         pixels = np.broadcast_to(np.zeros(1, self.pixels.dtype), (height, width, self.pixels.shape[2]))
-        return replace(self, pixels=pixels, alpha=None if self.alpha is None else pixels[..., 0])
+        alpha = None if self.alpha is None else pixels[..., 0]
+        return replace(self, pixels=pixels, alpha=alpha, camera=None)
 
 
 def joined(outline: Picture, bands: Iterable[Picture]) -> Picture:

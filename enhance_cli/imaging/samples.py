@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from enhance_cli.errors import ReadError
 from enhance_cli.imaging.exif import PREFIX as EXIF
 from enhance_cli.imaging.limits import Limits
-from enhance_cli.imaging.picture import Metadata, Pixels, PngChunk
+from enhance_cli.imaging.picture import CameraMatrix, Metadata, Pixels, PngChunk
 
 # OpenCV would talk to stderr about odd tags.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -55,6 +55,8 @@ class Decoded:
     """How long the frame is shown; None for a page."""
     loops: int = 0
     """How often an animation is shown, 0 for ever."""
+    camera: CameraMatrix | None = None
+    """Of a camera's mosaic; see `Picture`."""
     jpeg_quality: int | None = None
     jpeg_subsampling: str | None = None
 

@@ -107,6 +107,24 @@ def test_an_output_through_a_link_is_still_an_input():
         outputs(["in"], "also")
 
 
+def test_references_pair_without_the_marks_of_their_sides_as_well():
+    touch(
+        "in/0801x4.png",
+        "in/0801.png",
+        "in/sub/b_LR.png",
+        "clean/0801.png",
+        "clean/sub/b_HR.png",
+        "clean/b.png",
+    )
+    jobs, _ = plan_jobs(find_inputs(["in"], output="out"), Naming(TASKS["sr"], {}), "out", Path("clean"))
+    paired = {str(job.input): str(job.reference) for job in jobs}
+    assert paired == {
+        "in/0801.png": "clean/0801.png",
+        "in/0801x4.png": "clean/0801.png",
+        "in/sub/b_LR.png": "clean/sub/b_HR.png",
+    }
+
+
 def test_references_pair_by_relative_stem():
     touch("in/a.png", "in/sub/a.png", "clean/a.bmp", "clean/sub/a.tif", "clean/sub/a.png", "in/b.png")
     jobs, _ = plan_jobs(find_inputs(["in"], output="out"), Naming(TASKS["sr"], {}), "out", Path("clean"))

@@ -625,13 +625,25 @@ def test_missing_and_unfit_references_fail_their_picture_alone(enhance, picture,
     references(picture)
     picture("in/lonely.png", 20, 20)
     picture("in/other.png", 20, 20)
-    picture("clean/other.png", 41, 40)
+    picture("clean/other.png", 42, 40)
     outcome = enhance("sr", "--json", "--reference", "clean", "in", "out")
     assert outcome.code == 3
     errors = {os.path.basename(one["input"]): one["error"] for one in outcome.of("file") if "error" in one}
     assert "no reference lonely" in errors["lonely.png"]
-    assert "41x40" in errors["other.png"] and "40x40" in errors["other.png"]
+    assert "42x40" in errors["other.png"] and "40x40" in errors["other.png"]
     assert files_in(tmp_path / "out") == ["a.png", "b.png"]
+
+
+def test_a_reference_that_is_no_multiple_of_the_scale_is_cropped_as_bench_does(enhance, picture):
+    picture("in/ax2.png", 20, 20)
+    picture("clean/a.png", 41, 41)
+    with Image.open("clean/a.png") as image:
+        image.crop((0, 0, 40, 40)).save("cropped.png")
+    (cropped,) = enhance("sr", "--json", "--reference", "clean", "in", "out").of("file")
+    (wanted,) = enhance("sr", "--json", "--reference", "cropped.png", "in/ax2.png", "b.png").of("file")
+    assert cropped["metrics"] == wanted["metrics"]
+    (asked,) = enhance("sr", "--size", "40x40", "--json", "--reference", "clean", "in", "o").of("file")
+    assert "41x41" in asked["error"]
 
 
 def test_gates_fail_with_exit_4_and_name_the_worst(enhance, picture):

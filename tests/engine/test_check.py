@@ -1,10 +1,16 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from broken_networks import break_weights
 
+from enhance_cli.checkpoints.catalog import catalog
+from enhance_cli.checkpoints.reader import load_weights
 from enhance_cli.engine import check
 from enhance_cli.engine.check import Comparison, filled_mosaic
+from enhance_cli.imaging.files import read
 from enhance_cli.tasks import TASKS, Changes
 
 rng = np.random.default_rng(0)
@@ -166,3 +172,72 @@ def test_a_mosaic_is_as_bright_as_its_picture():
     mosaic = zeros(1, 3, 2, 2)
     mosaic[0, 1, 0, 0] = mosaic[0, 0, 0, 1] = mosaic[0, 2, 1, 0] = mosaic[0, 1, 1, 1] = 0.5
     np.testing.assert_allclose(filled_mosaic(mosaic), np.full((1, 3, 2, 2), 0.5))
+
+
+SHIPPED = (
+    *(f"compact-sr-{scale}" for scale in ("x2", "x4-deep")),
+    *(f"unet-{damage}" for damage in ("dejpeg-rgb", "denoise-rgb", "deblur")),
+)
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """(1, 3, 256, 256) parts of our own pictures, in [0, 1]."""
+    folder = Path(__file__).parents[2] / "examples" / "reference"
+    names = ("astronaut.png", "cat.png")
+    parts = [read(folder / name).pixels[:256, :256] for name in names]
+    return [np.ascontiguousarray(part.transpose(2, 0, 1)[None] / np.float32(255)) for part in parts]
+
+
+def result_of(net, x):
+    """What a network makes of (1, 3, H, W) in [0, 1]."""
+    given = x if net.spec.colour == "rgb" else x.swapaxes(0, 1)
+    condition = () if net.spec.condition is None else (torch.full((1, 1, 1, 1), 0.2),)
+    with torch.inference_mode():
+        y = net.module(torch.from_numpy(np.ascontiguousarray(given)), *condition).numpy()
+    return y if net.spec.colour == "rgb" else y.swapaxes(0, 1)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_random_middle_layers_are_refused_and_shipped_ones_are_not(name, examples):
+    weights = next(one for one in catalog() if one.name == name)
+    if weights.task == "sr":
+        examples = [x[..., 64:160, 64:160] for x in examples]
+    for x in examples:
+        assert fault_of(x, result_of(load_weights(weights), x), weights.task) is None
+    for way in ("middle third", "all but first and last"):
+        for seed in range(2):
+            net = load_weights(weights)
+            break_weights(net.module, way, seed)
+            for x in examples:
+                assert fault_of(x, result_of(net, x), weights.task), (way, seed)
+
+
+@pytest.mark.parametrize("task", ["dejpeg", "denoise", "deblur"])
+@pytest.mark.parametrize("period", [2, 4, 8])
+def test_a_pattern_that_is_not_the_pictures_own(examples, task, period):
+    cell = np.linspace(-8, 8, period**2, dtype=np.float32).reshape(period, period) / 255
+    x = examples[0]
+    y = x + np.tile(cell, (256 // period, 256 // period))
+    assert "pattern" in fault_of(x, y, task)
+    # Taking it away is what these tasks are for.
+    assert fault_of(y, x, task) is None
+
+
+@pytest.mark.parametrize("task", ["dejpeg", "denoise", "deblur"])
+def test_lines_and_steps_that_repeat_are_no_fault(task):
+    for period in (2, 3, 4, 8):
+        x = zeros(1, 1, 128, 128) + 0.8
+        x[..., ::period] = 0.2
+        y = x.copy()
+        y[..., ::period] -= 0.05
+        y[..., 1::period] += 0.02
+        assert fault_of(x, y, task) is None
+
+
+def test_one_long_edge_is_no_pattern():
+    x = zeros(1, 1, 128, 128) + 0.05
+    x[..., 61:] = 0.95
+    y = x.copy()
+    y[..., 59:61], y[..., 61:63] = 0.0, 1.0
+    assert fault_of(x, y, "deblur") is None

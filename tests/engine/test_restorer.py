@@ -365,3 +365,55 @@ def test_what_was_done_is_told_at_another_size_too(load):
     assert restored.tiles == 6
     assert "depends on the tiles" in restored.warnings[0]
     assert Restorer.of(net, CPU).restore(picture(40, 30), scale=1.5).tiles == 1
+
+
+def rolled(shown, rows, columns):
+    alpha = None if shown.alpha is None else np.roll(shown.alpha, (rows, columns), (0, 1))
+    return replace(shown, pixels=np.roll(shown.pixels, (rows, columns), (0, 1)), alpha=alpha)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "options"),
+    [
+        ("compact-sr-x2", 2, {}),
+        ("compact-sr-x2", 1.5, {}),
+        ("compact-sr-x2", 2, {"strength": 0.5}),
+        ("unet-denoise-rgb", 1, {"condition": 25.0}),
+    ],
+)
+def test_a_seamless_texture_stays_seamless(name, factor, options):
+    """Rolling the picture rolls the result: no border is left."""
+    rows, columns = np.mgrid[:48, :64] * 2 * np.pi / np.array([48, 64]).reshape(2, 1, 1)
+    waves = 128 + 40 * np.sin(3 * rows + columns) + 40 * np.sign(np.sin(2 * columns))
+    waves = waves + rng.uniform(-40, 40, waves.shape)
+    shown = Picture(np.repeat(waves[..., None], 3, 2).astype(np.uint8), alpha=waves.astype(np.uint8))
+    weights = next(one for one in catalog() if one.name == name)
+    restorer = Restorer.of(load_weights(weights), CPU)
+    size = round(64 * factor), round(48 * factor)
+
+    def result(given, wrap):
+        bands = list(restorer.bands(given, size=size, wrap=wrap, **options))
+        assert bands[0].metadata == given.metadata
+        parts = ("pixels", "alpha")
+        return [np.concatenate([getattr(band, part) for band in bands]) for part in parts]
+
+    def step(wrap):
+        found = result(rolled(shown, 16, 24), wrap)
+        by = round(16 * factor), round(24 * factor)
+        wanted = (np.roll(one, by, (0, 1)) for one in result(shown, wrap))
+        return max(np.abs(a.astype(int) - b).max() for a, b in zip(found, wanted, strict=True))
+
+    assert step(wrap=True) <= 1
+    assert step(wrap=False) > 2
+
+
+def test_a_mosaic_that_wraps_keeps_its_pattern():
+    weights = next(one for one in catalog() if one.task == "demosaic")
+    restorer = Restorer.of(load_weights(weights), CPU)
+    full = np.tile(rng.integers(40, 200, (4, 4, 3), dtype=np.uint8), (4, 4, 1)).repeat(2, 0).repeat(2, 1)
+    mosaic = Picture(thinned(full, "rggb"))
+    (band,) = restorer.bands(mosaic, wrap=True)
+    (other,) = restorer.bands(rolled(mosaic, 8, 16), wrap=True)
+    assert np.abs(np.roll(band.pixels, (8, 16), (0, 1)).astype(int) - other.pixels).max() <= 1
+    with pytest.raises(UsageError, match="odd"):
+        list(restorer.bands(Picture(mosaic.pixels[:-1]), wrap=True))

@@ -1,12 +1,13 @@
-"""exiftool and ImageMagick read what is written; skipped where they are not installed."""
+"""exiftool, ImageMagick and Pillow read what is written; skipped where they are not installed."""
 
+import io
 import json
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 from enhance_cli.imaging import exif as exifs
 from enhance_cli.imaging import ifd
@@ -93,6 +94,30 @@ def test_exiftool_reads_what_a_format_holds(told, format):
         assert (item.get("XResolution"), item.get("YResolution")) in ((300, 150), (None, None))
         assert (item.get("PixelsPerUnitX") or item.get("PixelsPerMeterX") or 11_811) == 11_811
     assert (item.get("Title") == "of it") == bool(kept.text)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_pillow_reads_what_a_format_holds(format):
+    if FORMATS[format].missing:
+        pytest.skip(FORMATS[format].missing)
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    if format == "JXL":
+        pytest.importorskip("pillow_jxl")
+    picture = Picture(smooth(np.uint8), metadata=complete())
+    kept = kept_metadata(picture, format)
+    with Image.open(io.BytesIO(encode(picture, format))) as image:
+        assert image.size == (64, 48)
+        far = np.abs(np.asarray(image.convert("RGB")).astype(int) - picture.pixels).mean()
+        assert far == 0 if FORMATS[format].lossless else far < 8
+        if kept.icc is not None:
+            assert image.info["icc_profile"] == kept.icc
+        if kept.exif is not None:
+            tags = image.getexif()
+            assert tags[0x013B].encode("latin-1", "surrogateescape").decode() == NAME
+            assert tags.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
+        if kept.dpi is not None and "dpi" in image.info:
+            assert image.info["dpi"] == pytest.approx((300, 150), abs=1)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

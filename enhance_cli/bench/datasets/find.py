@@ -13,7 +13,6 @@ import enhance_cli
 from enhance_cli.bench.datasets.known import BUILTIN, KNOWN_SETS, canonical
 from enhance_cli.bench.datasets.layouts import (
     Pictures,
-    bare,
     first_of,
     folders,
     match,
@@ -22,6 +21,7 @@ from enhance_cli.bench.datasets.layouts import (
 )
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.files import read
+from enhance_cli.metrics.pairing import bare
 
 if TYPE_CHECKING:
     from enhance_cli.arch.contract import Task

@@ -15,6 +15,7 @@ from PIL import Image
 
 from enhance_cli.errors import UsageError
 from enhance_cli.imaging.files import IMAGE_SUFFIXES
+from enhance_cli.metrics.pairing import bare
 
 Named = Mapping[str, Path]
 """Pictures by their path relative to a folder, with "/" and without suffix, in the order of their names."""
@@ -36,8 +37,6 @@ PAIRED_FOLDERS = (
 PAIRED_ENDINGS = ("_real", "_mean")
 """How the names of degraded pictures and of clean ones end where both lie in one folder."""
 MOST_NAMED = 3
-_MARKS = re.compile(r"(?:[-_]?x[2348]|[-_](?:LR|HR|LRBI|SRF_[2348]))+$", re.IGNORECASE)
-"""What file names say of the side they are on: babyx2, img_001_SRF_4_HR."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +209,6 @@ def match(references: Named, given: Named) -> Match:
         extra = sorted(name for names in waiting.values() for name in names)
         tried.append(Match(tuple(inputs), tuple(missing), tuple(extra)))
     return min(tried, key=lambda one: len(one.missing) + len(one.extra))
-
-
-def bare(name: str) -> str:
-    """The name without the marks of its side."""
-    return _MARKS.sub("", name)
 
 
 def first_of(names: Sequence[str]) -> str:
