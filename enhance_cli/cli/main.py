@@ -109,7 +109,10 @@ def main() -> None:
     try:
         app(prog_name="enhance")
     except SystemExit as error:
-        if error.code in (INTERRUPTED, READER_GONE):
+        # Everything is written by now, and taking down Python and OpenVINO would take a tenth of a second.
+        # Only torch may have processes of its own to end.
+        at_once = error.code in (INTERRUPTED, READER_GONE) or "torch" not in sys.modules
+        if at_once and isinstance(error.code, int):
             leave(error.code)
         raise
     finally:
