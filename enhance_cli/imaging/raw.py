@@ -59,7 +59,9 @@ def is_raw(data: bytes) -> bool:
         with suppress(ValueError):
             pages.append(ifd.parsed(data, layout, offset, wanted)[0])
     kinds = {kind for page in pages for kind in ifd.numbers(page.get(_PHOTOMETRIC), layout.order)}
-    return _DNG_VERSION in main or bool(kinds & {_MOSAIC, _LINEAR})
+    version = main.get(_DNG_VERSION)
+    is_dng = version is not None and (version.kind, version.count) == (ifd.BYTE, 4)
+    return is_dng or bool(kinds & {_MOSAIC, _LINEAR})
 
 
 def frames(data: bytes, limits: Limits) -> Iterator[Decoded]:

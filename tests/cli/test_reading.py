@@ -95,8 +95,8 @@ def test_formats_by_flag_and_by_suffix(enhance, picture, tmp_path, flag, suffix)
     assert outcome.code == 0, outcome.err
     made = files.read(tmp_path / f"out/a.{suffix}")
     assert (made.width, made.height) == (40, 32)
-    # And back in, from a folder.
-    assert enhance("sr", "out", "again").code == 0
+    # And back in, from a folder; what untrained weights make of their own results does not pass as a result.
+    assert enhance("sr", "--unchecked", "out", "again").code == 0
     assert (tmp_path / "again/a.png").is_file()
 
 

@@ -1,4 +1,4 @@
-"""A picture whose network is prepared never waits for torch, nor for other libraries that it does not need."""
+"""A picture whose network is prepared waits neither for torch nor for other libraries it does not need."""
 
 import os
 import subprocess
@@ -11,7 +11,8 @@ SPY = """
 import sys
 from enhance_cli.cli.main import app
 app({arguments}, prog_name="enhance", standalone_mode=False)
-print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"torch", "safetensors", "h5py", "pydantic"}}))
+loaded = {{name.partition(".")[0] for name in sys.modules}}
+print(sorted(loaded & {{"torch", "safetensors", "h5py", "pydantic"}}))
 """
 WITHOUT_TORCH = """
 import sys

@@ -17,7 +17,7 @@ from enhance_cli.imaging.files import (
     remove_leftovers,
     write_atomic,
 )
-from enhance_cli.imaging.formats import FORMATS
+from enhance_cli.imaging.formats import FORMATS, RAW_SUFFIXES
 from enhance_cli.imaging.picture import Picture
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)
@@ -25,7 +25,7 @@ CORNERS[:8, :8], CORNERS[:8, 16:], CORNERS[8:, :8] = (255, 0, 0), (0, 255, 0), (
 
 
 def test_formats_by_suffix():
-    read_only = {".pbm", ".pam", ".pfm"}
+    read_only = {".pbm", ".pam", ".pfm"} | RAW_SUFFIXES
     assert {format_of(Path(f"x{suffix}")) for suffix in IMAGE_SUFFIXES - read_only} == set(FORMATS)
     assert format_of(Path("a.b/PHOTO.JPG")) == "JPEG"
     with pytest.raises(UsageError, match=r"\.pbm"):
