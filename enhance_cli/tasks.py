@@ -52,6 +52,9 @@ class TaskSpec:
     looks_for: Literal["noise", "blur"] | None = None
     """What a picture is looked at for where the user names neither weights nor condition; one without it
     comes out as it went in."""
+    deconvolves: bool = False
+    """Whether, where the user names no weights, a blur that is the same all over the picture is looked for and
+    undone with the default denoiser; see `engine.deconvolution`."""
     may_harm: bool = False
     """Whether a network that mistakes the damage makes pictures worse, in ways that show."""
     changes: Changes
@@ -80,7 +83,9 @@ TASKS: dict[Task, TaskSpec] = {
             name="dejpeg", condition="quality", luma=True, blocking=True, changes=Changes(0.11, 0.15, 2.2)
         ),
         TaskSpec(name="denoise", condition="sigma", looks_for="noise", changes=Changes(0.18, 0.25, 2)),
-        TaskSpec(name="deblur", looks_for="blur", may_harm=True, changes=Changes(0.14, 0.4, 2.5)),
+        TaskSpec(
+            name="deblur", looks_for="blur", deconvolves=True, may_harm=True, changes=Changes(0.14, 0.4, 2.5)
+        ),
         TaskSpec(name="demosaic", mosaic=True, changes=Changes(0.14, 0.4, math.inf)),
     )
 }

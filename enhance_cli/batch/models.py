@@ -11,7 +11,7 @@ from enhance_cli.checkpoints import catalog
 from enhance_cli.checkpoints.catalog import Weights
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
-from enhance_cli.engine.sources import from_catalog
+from enhance_cli.engine.sources import default_denoiser, from_catalog
 from enhance_cli.errors import ModelError, UsageError
 from enhance_cli.tasks import TASKS, Task
 
@@ -110,7 +110,11 @@ class Models:
             weights = catalog.of_tier(tier, self._task, scale=scale, gray=gray)
         if weights.name not in self._opened:
             restorer = Restorer(
-                from_catalog(weights), self._settings, task=self._task, trained=weights.condition_range
+                from_catalog(weights),
+                self._settings,
+                task=self._task,
+                trained=weights.condition_range,
+                denoiser=default_denoiser if self.unasked and TASKS[self._task].deconvolves else None,
             )
             self._opened[weights.name] = Model(restorer, _used(weights))
         return self._opened[weights.name]

@@ -22,6 +22,7 @@ from enhance_cli.engine.damage import find_damage
 from enhance_cli.engine.ensemble import SYMMETRIES
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
+from enhance_cli.engine.sources import default_denoiser
 from enhance_cli.errors import ImageError
 from enhance_cli.imaging.colour import rgb_to_y
 from enhance_cli.imaging.files import read
@@ -63,12 +64,14 @@ def run(
     restored raises its ImageError: a mean over fewer pictures would not be the set's. `extra(result,
     reference)` gives further metrics, of the 8-bit pictures.
     """
-    restorers: dict[tuple[int, bool], Restorer] = {}
+    restorers: dict[tuple[int, bool, bool], Restorer] = {}
 
-    def opened(net: LoadedNet, ensemble: bool) -> Restorer:
-        key = id(net), ensemble
+    def opened(net: LoadedNet, ensemble: bool, unasked: bool) -> Restorer:
+        """`unasked`: with what the commands do beside the network where no weights are named."""
+        key = id(net), ensemble, unasked
         if key not in restorers:
-            restorers[key] = Restorer.of(net, replace(engine, ensemble=ensemble))
+            denoiser = default_denoiser if unasked and TASKS[net.task].deconvolves else None
+            restorers[key] = Restorer.of(net, replace(engine, ensemble=ensemble), denoiser=denoiser)
         return restorers[key]
 
     baselines: dict[tuple[str, Setting, Path], Metrics] = {}
@@ -91,7 +94,7 @@ def _score(
     planned: PlannedRow,
     number: int,
     seed: int,
-    opened: Callable[[LoadedNet, bool], Restorer],
+    opened: Callable[[LoadedNet, bool, bool], Restorer],
     baselines: dict[tuple[str, Setting, Path], Metrics],
     extra: ExtraMetrics | None,
 ) -> tuple[Score, ShownPictures]:
@@ -123,7 +126,11 @@ def _score(
             photo = damage is not None and damage.needs_photo_weights
             net = planned.photo_net or planned.net if photo else planned.net
             net = None if damage is not None and damage.kind == "none" else net
-        result = case.given if net is None else restore(opened(net, planned.ensemble), case, setting)
+        result = (
+            case.given
+            if net is None
+            else restore(opened(net, planned.ensemble, planned.unasked), case, setting)
+        )
     seconds = time.perf_counter() - start
     height, width = case.reference.shape[:2]
     score = Score(

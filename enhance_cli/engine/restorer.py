@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from enhance_cli.arch.contract import ArchSpec
-from enhance_cli.engine import harm
+from enhance_cli.engine import check, deconvolution, harm
 from enhance_cli.engine.colour import Resampler, fill_hidden, from_network, to_network
 from enhance_cli.engine.condition import Condition, find_condition, trained_range
 from enhance_cli.engine.network import OnTile, TiledNetwork
@@ -67,8 +67,11 @@ class Restorer:
         *,
         task: Task,
         trained: tuple[float, float] | None = None,
+        denoiser: Callable[[bool], NetworkSource] | None = None,
     ) -> None:
-        """`trained`: smallest and largest condition that the network was trained for, if known.
+        """`trained`: smallest and largest condition that the network was trained for, if known.  `denoiser`:
+        gives a network that is told sigma, for gray or for three colours; with it a blur that is the same all
+        over a picture is looked for and undone, and the own network serves the other pictures.
 
         DeviceError if the device, precision or backend asked for is not there; UsageError for bad settings.
         """
@@ -76,12 +79,23 @@ class Restorer:
         self._task = TASKS[task]
         self._trained = trained
         self._network = TiledNetwork(source, settings, self._task)
+        self._denoiser = denoiser
+        # What a denoiser is given within is no picture yet; the result is checked in the end.
+        self._inner_settings = replace(settings, unchecked=True)
+        self._denoisers: dict[bool, Restorer] = {}
         self._left_out: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, net: LoadedNet, settings: EngineSettings) -> Restorer:
+    def of(
+        cls,
+        net: LoadedNet,
+        settings: EngineSettings,
+        *,
+        denoiser: Callable[[bool], NetworkSource] | None = None,
+    ) -> Restorer:
         """The same for a network that has been read already."""
-        return cls(from_loaded(net), settings, task=net.task, trained=trained_range(net.metadata))
+        trained = trained_range(net.metadata)
+        return cls(from_loaded(net), settings, task=net.task, trained=trained, denoiser=denoiser)
 
     @property
     def spec(self) -> ArchSpec:
@@ -199,7 +213,13 @@ class Restorer:
                 alpha = resized
         strips = self._strips(picture, (height, width), self._scaled(condition), on_tile)
         self._left_out = ()
-        if unharmed and self._task.may_harm:
+        kernel = self._kernel(picture.pixels)
+        if kernel is not None:
+            strips = deconvolution.restored(picture.pixels, kernel.kernel, self._denoised)
+            self._left_out = (
+                f"the blur was found, {kernel.width:.1f} pixels wide, and undone by deconvolution",
+            )
+        elif unharmed and self._task.may_harm:
             probes = harm.probes(picture.pixels)
             given = [picture.pixels[box.rows, box.columns] for box in probes]
             if height * width <= harm.MOST_PROBES * harm.PROBE**2:
@@ -243,6 +263,22 @@ class Restorer:
             alpha = np.pad(picture.alpha, around, mode="wrap")  # type: ignore[assignment]
         height, width = (made + 2 * n * made // given for (given, made), n in zip(sides, added, strict=True))
         return replace(picture, pixels=pixels, alpha=alpha), (width, height)
+
+    def _kernel(self, pixels: Pixels) -> deconvolution.FoundKernel | None:
+        """The blur's kernel, where one is looked for and found, and undoing it spoils nothing."""
+        if self._denoiser is None:
+            return None
+        return deconvolution.find_kernel(
+            pixels, self._denoised, lambda x, y: check.fault_of(x, y, self._task) is None
+        )
+
+    def _denoised(self, x: Plane, sigma: float) -> Plane:
+        """What the denoiser for as many colours makes of (H, W, C)."""
+        assert self._denoiser is not None
+        gray = x.shape[2] == 1
+        if gray not in self._denoisers:
+            self._denoisers[gray] = Restorer(self._denoiser(gray), self._inner_settings, task="denoise")
+        return self._denoisers[gray].restore_plane(x, sigma)
 
     def _plain(self, picture: Picture, height: int, width: int) -> Resampler:
         """The picture at the result's size, as it is without the network."""

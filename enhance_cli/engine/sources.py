@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from enhance_cli.checkpoints.catalog import Weights, catalog
+from enhance_cli.checkpoints.catalog import Weights, catalog, of_tier
 from enhance_cli.runtimes.contract import NetworkSource
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ def from_catalog(weights: Weights) -> NetworkSource:
         return net.module, net.spec
 
     return NetworkSource(name=weights.name, sha256=weights.sha256, variant=weights.task, load=load)
+
+
+def default_denoiser(gray: bool) -> NetworkSource:
+    """The shipped weights that know what pictures look like, for three colours or one."""
+    return from_catalog(of_tier("default", "denoise", gray=gray))
 
 
 def from_loaded(net: LoadedNet) -> NetworkSource:
