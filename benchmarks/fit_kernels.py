@@ -2,8 +2,8 @@
 
     python benchmarks/fit_kernels.py --data DIR
 
-DIR holds training pictures. They are blurred by drawn shakes, straight movements and lenses out of focus, some
-noisy, some as JPEG, some left sharp. Prints the weights, and what choosing by them gains.
+DIR holds training pictures. They are blurred by drawn shakes, straight movements and lenses out of focus,
+some noisy, some as JPEG, some left sharp. Prints the weights, and what choosing by them gains.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import numpy as np
 from enhance_cli.checkpoints import catalog
 from enhance_cli.degrade.blur import blur, motion_kernel
 from enhance_cli.degrade.shake import camera_path, focus_kernel, kernel_of
-from enhance_cli.engine.deconvolution import deconvolved, fit_features
+from enhance_cli.engine.deconvolution import LEAST_SIDE, deconvolved, fit_features
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.sources import from_catalog
 from enhance_cli.imaging.blur_kernel import SEARCHES, estimate_kernel
+from enhance_cli.imaging.blurriness import estimate_blur
 from enhance_cli.imaging.colour import to_float
 from enhance_cli.imaging.files import read
 from enhance_cli.imaging.survey import LUMA
@@ -72,33 +73,30 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--save", type=Path, help="an .npz for what was measured")
     arguments = parser.parse_args()
     settings = EngineSettings(device="cpu", unchecked=True)
     denoiser = Restorer(from_catalog(catalog.find("unet-denoise-rgb")), settings, task="denoise")
-    features, gains, groups, kinds = [], [], [], []
+    features, gains, groups = [], [], []
     for number, (kind, blurred, clean) in enumerate(cases(arguments.data, arguments.count, arguments.seed)):
+        # Nothing is looked for in what passes as sharp.
+        if not estimate_blur(blurred).blurred or min(blurred.shape[:2]) < LEAST_SIDE:
+            continue
         given, truth = to_float(blurred), to_float(clean)
-        luma = np.ascontiguousarray(given @ LUMA.astype(np.float32))
+        luma = np.ascontiguousarray(given @ LUMA)
+        kernels = [estimate_kernel(luma, search) for search in SEARCHES]
+        sharp = [deconvolved(given, kernel, denoiser.restore_plane) for kernel in kernels]
+        features.append(fit_features(luma, [np.ascontiguousarray(one @ LUMA) for one in sharp], kernels))
         before = psnr(given, truth)
-        line = []
-        for search in SEARCHES:
-            kernel = estimate_kernel(luma, search)
-            sharp = deconvolved(given, kernel, denoiser.restore_plane)
-            features.append(fit_features(luma, np.ascontiguousarray(sharp @ LUMA.astype(np.float32)), kernel))
-            gains.append(psnr(sharp, truth) - before)
-            groups.append(number)
-            line.append(f"{gains[-1]:+.1f}")
-        kinds.append(kind)
-        print(number, kind, f"{before:.1f}", *line, file=sys.stderr, flush=True)
-        if arguments.save:
-            np.savez(arguments.save, features=features, gains=gains, groups=groups, kinds=kinds)
-    x, y, group = np.array(features), np.array(gains), np.array(groups)
+        gains.append([psnr(one, truth) - before for one in sharp])
+        groups += [number] * len(SEARCHES)
+        line = " ".join(f"{gain:+.1f}" for gain in gains[-1])
+        print(number, kind, f"{before:.1f}", line, file=sys.stderr, flush=True)
+    x, y, group = np.concatenate(features), np.concatenate(gains), np.array(groups)
     weights = np.linalg.lstsq(x, y.clip(LEAST_GAIN, MOST_GAIN), rcond=None)[0]
     foretold = x @ weights
     chosen = [max(np.flatnonzero(group == one), key=foretold.__getitem__) for one in sorted(set(groups))]
     print("weights", ", ".join(f"{weight:.3f}" for weight in weights))
-    for least in (0, 1, 2, 2.5, 3, 4):
+    for least in (0, 0.5, 1, 1.5, 2, 3):
         taken = [y[one] for one in chosen if foretold[one] >= least]
         print(
             f"from {least} dB foretold: {len(taken)} of {len(chosen)}, mean {np.mean(taken):+.2f}, "

@@ -53,8 +53,8 @@ class TaskSpec:
     """What a picture is looked at for where the user names neither weights nor condition; one without it
     comes out as it went in."""
     deconvolves: bool = False
-    """Whether, where the user names no weights, a blur that is the same all over the picture is looked for and
-    undone with the default denoiser; see `engine.deconvolution`."""
+    """Whether, where the user names no weights, a blur that is the same all over the picture is looked for
+    and undone with the default denoiser; see `engine.deconvolution`."""
     may_harm: bool = False
     """Whether a network that mistakes the damage makes pictures worse, in ways that show."""
     changes: Changes

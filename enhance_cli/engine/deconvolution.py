@@ -1,13 +1,13 @@
 """Undoing a blur whose kernel the picture itself tells, with a denoiser's idea of what pictures look like.
 
-Half-quadratic splitting: a least-squares step towards a picture that explains the blurred one, then a denoising
-step, in turn, the noise that is told to the denoiser falling each time (Zhang et al., "Plug-and-Play Image
-Restoration with Deep Denoiser Prior", TPAMI 2021, equations 6 and 7).
+Half-quadratic splitting: a least-squares step towards a picture that explains the blurred one, then a
+denoising step, in turn, the noise that is told to the denoiser falling each time (Zhang et al.,
+"Plug-and-Play Image Restoration with Deep Denoiser Prior", TPAMI 2021, equations 6 and 7).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,22 +21,24 @@ from enhance_cli.imaging.survey import LUMA
 from enhance_cli.runtimes.contract import Batch
 
 Denoise = Callable[[Plane, float], Plane]
-"""(H, W, C) float32 in [0, 1] and the standard deviation of its noise on the 0..255 scale -> the same without."""
+"""(H, W, C) float32 in [0, 1] and the standard deviation of its noise, 0..255 -> the same without noise."""
 
 SIGMAS = tuple(float(sigma) for sigma in np.geomspace(49, 20, 5))
-"""Told to the denoiser, one step each.  It ends at much more than a picture's own noise: a kernel that was found is
-never quite the true one, and what it gets wrong comes out as stripes that pass for noise."""
+"""Told to the denoiser, one step each.  They end at much more than a picture's own noise: a kernel that was
+found is never quite the true one, and what it gets wrong comes out as stripes that pass for noise."""
 FIDELITY = 0.23
 """Weight of the denoiser against the least squares, as in the paper."""
+DETAIL_SIGMA = 4.0
+"""Pixels; finer than that is detail."""
 LOOKED_AT = 512
 """Side in pixels of the part in which the kernel is looked for."""
 LEAST_SIDE = 96
 """Of a picture that can be judged."""
 BAND, OVERLAP = 512, 64
 """Rows that are restored at once, and how many more they see above and below."""
-# Weights in the order of `fit_features`; fitted by `benchmarks/fit_kernels.py`.  The product is the gain in dB.
-_GAIN = (-5.74, -8.35, -7.1, 0.31, 0.34, 0.34, 2.63, 5.84, -12.35)
-LEAST_GAIN = 2.5
+# Weights in the order of `fit_features`, by `benchmarks/fit_kernels.py`.  The product is the gain in dB.
+_GAIN = (-1.807, -1.298, 1.365, 8.969, -3.295, -0.423, -10.498)
+LEAST_GAIN = 1.0
 """Foretold, in dB, below which a kernel is not trusted."""
 
 
@@ -66,14 +68,14 @@ def find_kernel(
     if min(part.shape[:2]) < LEAST_SIDE:
         return None
     luma = _luma(part)
-    found = []
-    for search in SEARCHES:
-        kernel = estimate_kernel(luma, search)
-        sharp = deconvolved(part, kernel, denoise)
-        if is_sound(part.transpose(2, 0, 1)[None], sharp.transpose(2, 0, 1)[None]):
-            found.append(FoundKernel(kernel, float(fit_features(luma, _luma(sharp), kernel) @ _GAIN)))
-    best = max(found, key=lambda one: one.gain, default=None)
-    return best if best is not None and best.gain >= LEAST_GAIN else None
+    kernels = [estimate_kernel(luma, search) for search in SEARCHES]
+    sharp = [deconvolved(part, kernel, denoise) for kernel in kernels]
+    gains = fit_features(luma, [_luma(x) for x in sharp], kernels) @ _GAIN
+    best = int(gains.argmax())
+    given, result = (x.transpose(2, 0, 1)[None] for x in (part, sharp[best]))
+    if gains[best] < LEAST_GAIN or not is_sound(given, result):
+        return None
+    return FoundKernel(kernels[best], float(gains[best]))
 
 
 def restored(pixels: Pixels, kernel: Kernel, denoise: Denoise) -> Iterator[Pixels]:
@@ -104,40 +106,49 @@ def deconvolved(blurred: Plane, kernel: Kernel, denoise: Denoise) -> Plane:
     return x[:height, :width]
 
 
-def fit_features(blurred: Luma, sharp: Luma, kernel: Kernel) -> NDArray[np.float64]:
-    """(9,) what tells how well a kernel fits, from luma with and without the blur; all logarithms but the last, 1.
+def fit_features(blurred: Luma, sharp: Sequence[Luma], kernels: Sequence[Kernel]) -> NDArray[np.float64]:
+    """(N, 7) what tells how well each of N kernels fits, from luma without the blur and with it.
 
-    How far the sharp picture, blurred again, is from the given one; how much more evenly its gradients are
-    distributed; how much larger they are, by the mean and by the mean of roots; entropy and width of the kernel;
-    the gradients of the blurred picture; and how much the two differ.
+    Searches that go wrong do so each in its own way, so that a result that another search confirms is the
+    best sign: the distance of the results, to the median and to the nearest other, against the change; the
+    nearest distance itself; the median correlation of the kernels; then the correlation of the change with
+    the picture's detail, and how far the result, blurred again, is from the picture.  Logarithms but for the
+    correlations; last a 1.
     """
-    again = cv2.filter2D(sharp, -1, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT)
-    margin = len(kernel) // 2
-    inner = (slice(margin, -margin), slice(margin, -margin))
-    slopes = [
-        np.hypot(np.diff(x[inner], axis=0)[:, :-1], np.diff(x[inner], axis=1)[:-1]) for x in (sharp, blurred)
-    ]
-    steep, flat = slopes
-    root = [float(np.sqrt(np.square(slope).mean())) for slope in slopes]
-    positive = kernel[kernel > 0]
-    least = 1e-6
-    return np.array(
-        [
-            *np.log(
-                [
-                    255 * np.sqrt(np.square(again - blurred)[inner].mean()) + least,
-                    (steep.mean() / (root[0] + least) + least) / (flat.mean() / (root[1] + least) + least),
-                    (steep.mean() + least) / (flat.mean() + least),
-                    (np.sqrt(steep).mean() ** 2 + least) / (np.sqrt(flat).mean() ** 2 + least),
-                    -(positive * np.log(positive)).sum() + least,
-                    FoundKernel(kernel, 0).width + least,
-                    255 * root[1] + least,
-                    255 * np.sqrt(np.square(sharp - blurred)[inner].mean()) + least,
-                ]
-            ),
-            1.0,
-        ]
-    )
+    detail = blurred - cv2.GaussianBlur(blurred, (0, 0), DETAIL_SIGMA)
+    rows = []
+    for own, kernel in zip(sharp, kernels, strict=True):
+        others = [other for other in sharp if other is not own]
+        distances = [_rms(own - other) for other in others]
+        change = own - blurred
+        alike = [_correlation(kernel, other) for other in kernels if other is not kernel]
+        again = cv2.filter2D(own, -1, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT)
+        margin = len(kernel) // 2
+        rows.append(
+            [
+                np.log(np.median(distances) / _rms(change)),
+                np.log(min(distances) / _rms(change)),
+                np.log(min(distances)),
+                np.median(alike),
+                255**2 * (detail * change).mean() / (_rms(detail) * _rms(change)),
+                np.log(_rms((again - blurred)[margin:-margin, margin:-margin])),
+                1.0,
+            ]
+        )
+    return np.array(rows)
+
+
+def _rms(x: NDArray[np.floating]) -> float:
+    """On the 0..255 scale; never 0."""
+    return float(255 * np.sqrt(np.square(x).mean()) + 1e-3)
+
+
+def _correlation(a: Kernel, b: Kernel) -> float:
+    """Of two kernels, wherever they match best: 1 if they are the same but for their place."""
+    side = cv2.getOptimalDFTSize(len(a) + len(b))
+    products = np.fft.rfft2(a, s=(side, side)) * np.conj(np.fft.rfft2(b, s=(side, side)))
+    matches = np.fft.irfft2(products, s=(side, side))
+    return float(matches.max() / np.sqrt(np.square(a).sum() * np.square(b).sum()))
 
 
 def _busiest(pixels: Pixels) -> Pixels:
