@@ -34,6 +34,8 @@ LOOKED_AT = 512
 """Side in pixels of the part in which the kernel is looked for."""
 LEAST_SIDE = 96
 """Of a picture that can be judged."""
+LEAST_CONTRAST = 2.0
+"""Standard deviation of luma in levels; less tells nothing."""
 BAND, OVERLAP = 512, 64
 """Rows that are restored at once, and how many more they see above and below."""
 # Weights in the order of `fit_features`, by `benchmarks/fit_kernels.py`.  The product is the gain in dB.
@@ -64,10 +66,12 @@ def find_kernel(
 
     `is_sound` is asked of a part of the picture and what becomes of it, both (1, C, h, w).
     """
-    part = to_float(_busiest(pixels))
-    if min(part.shape[:2]) < LEAST_SIDE:
+    if min(pixels.shape[:2]) < LEAST_SIDE:
         return None
+    part = to_float(_busiest(pixels))
     luma = _luma(part)
+    if 255 * luma.std() < LEAST_CONTRAST:
+        return None
     kernels = [estimate_kernel(luma, search) for search in SEARCHES]
     sharp = [deconvolved(part, kernel, denoise) for kernel in kernels]
     gains = fit_features(luma, [_luma(x) for x in sharp], kernels) @ _GAIN
