@@ -129,7 +129,9 @@ def _score(
         result = (
             case.given
             if net is None
-            else restore(opened(net, planned.ensemble, planned.unasked), case, setting)
+            else restore(
+                opened(net, planned.ensemble, planned.unasked), case, setting, unharmed=planned.unasked
+            )
         )
     seconds = time.perf_counter() - start
     height, width = case.reference.shape[:2]
@@ -154,7 +156,7 @@ def _as_file(x: Levels) -> EightBit:
     return eight_bit(x if x.dtype == np.uint8 else x / np.float32(255))
 
 
-def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
+def restore(restorer: Restorer, case: Case, setting: Setting, *, unharmed: bool = False) -> Levels:
     """The network's result on the 0..255 scale: rounded to 8 bits as a file would be, unless `setting.exact`.
 
     (H, W, C) of the reference's size; (H, W, 1) luma where a luma network was given floats of colour.
@@ -168,7 +170,7 @@ def restore(restorer: Restorer, case: Case, setting: Setting) -> Levels:
         x = np.asarray(case.given, np.float32) / np.float32(255)
         y = _restore_float(restorer, x, case.reference.shape[:2], condition)
         return y.clip(0, 1) * np.float32(255) if setting.exact else eight_bit(y)
-    restored = restorer.restore(_picture(case), scale=setting.scale, condition=condition)
+    restored = restorer.restore(_picture(case), scale=setting.scale, condition=condition, unharmed=unharmed)
     return np.asarray(restored.picture.pixels, np.uint8)
 
 

@@ -133,6 +133,7 @@ class Restorer:
         size: tuple[int, int] | None = None,
         condition: float | None = None,
         strength: float = 1.0,
+        unharmed: bool = False,
         on_tile: OnTile | None = None,
     ) -> Restored:
         """Restore a picture, to `size` = (width, height) or by the factor `scale`.
@@ -141,13 +142,15 @@ class Restorer:
         reached by MATLAB's bicubic: beforehand for networks that want an enlarged input, else from
         the network's result.  `condition`: noise sigma 0..255 or JPEG quality 1..100, for networks that
         take one.  `strength`: share of the change that is made, 0..1; the rest is the plain picture, enlarged
-        by bicubic where the result is larger.  `on_tile(done, all)` follows each tile; the count starts anew
+        by bicubic where the result is larger.  `unharmed` as in `bands`.  `on_tile(done, all)` follows each tile; the count starts anew
         if memory ran out.  UsageError for a size or condition that cannot be, RestoreError if the result is
         unusable.
         """
         if size is None and scale is not None:
             size = _enlarged(picture, scale)
-        bands = self.bands(picture, size=size, condition=condition, strength=strength, on_tile=on_tile)
+        bands = self.bands(
+            picture, size=size, condition=condition, strength=strength, unharmed=unharmed, on_tile=on_tile
+        )
         result = joined(self.outline(picture, size), bands)
         return Restored(picture=result, **vars(self.info))
 

@@ -32,7 +32,7 @@ class CameraShake(Setting):
     """
 
     task, protocol, baseline = "deblur", "shake", "blurred"
-    published = False
+    published, unasked = False, True
 
     def degrade(self, clean: EightBit, seed: int) -> Case:
         """Blur with the kernel that `seed` gives."""

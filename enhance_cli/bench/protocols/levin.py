@@ -36,7 +36,7 @@ class LevinBlur(Setting):
     """Blur by one kernel, edges mirrored, rounded to 8 bits, no noise; measured on all channels."""
 
     task, protocol, baseline = "deblur", "levin", "blurred"
-    takes_inputs = False
+    takes_inputs, unasked = False, True
     number: int
     """1 to 8."""
     kernel: Rows = field(repr=False)
