@@ -142,9 +142,9 @@ class Restorer:
         reached by MATLAB's bicubic: beforehand for networks that want an enlarged input, else from
         the network's result.  `condition`: noise sigma 0..255 or JPEG quality 1..100, for networks that
         take one.  `strength`: share of the change that is made, 0..1; the rest is the plain picture, enlarged
-        by bicubic where the result is larger.  `unharmed` as in `bands`.  `on_tile(done, all)` follows each tile; the count starts anew
-        if memory ran out.  UsageError for a size or condition that cannot be, RestoreError if the result is
-        unusable.
+        by bicubic where the result is larger.  `unharmed` as in `bands`.  `on_tile(done, all)` follows each
+        tile; the count starts anew if memory ran out.  UsageError for a size or condition that cannot be,
+        RestoreError if the result is unusable.
         """
         if size is None and scale is not None:
             size = _enlarged(picture, scale)

@@ -36,7 +36,7 @@ class FakeRestorer:
         task = next(task for task in TASKS.values() if task.condition == self.spec.condition)
         return find_condition(picture, task, self.spec, model="fake", trained=(5.0, 70.0))
 
-    def restore(self, picture, *, scale, condition):
+    def restore(self, picture, *, scale, condition, unharmed):
         self.calls.append((picture.pixels.shape, condition))
         return SimpleNamespace(picture=picture)
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from tests.imaging.test_blur_kernel import hook, scene
 
 from enhance_cli.degrade.blur import blur
 from enhance_cli.engine.deconvolution import deconvolved, find_kernel, restored
 from enhance_cli.engine.restorer import Restorer
 from enhance_cli.engine.settings import EngineSettings
 from enhance_cli.engine.sources import default_denoiser
+from tests.imaging.test_blur_kernel import hook, scene
 
 
 @pytest.fixture(scope="module")
