@@ -202,10 +202,10 @@ def test_rows_before_a_failure_are_shown_and_reported(small, root: Path, tmp_pat
 
     whole = module.restore
 
-    def fail(restorer, case, setting):
+    def fail(restorer, case, setting, *, unharmed):
         if setting.scale == 3:
             raise RestoreError("the result is black")
-        return whole(restorer, case, setting)
+        return whole(restorer, case, setting, unharmed=unharmed)
 
     monkeypatch.setattr(module, "restore", fail)
     result = call("--data-root", root, "--dataset", "Set5", "--scale", "2,3", "--csv", tmp_path / "rows.csv")
